@@ -1,0 +1,39 @@
+"""Sparse rows of feature values: what is known of each item, or of each user."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from whyrec.data.fields import FeatureSchema
+from whyrec.types import Float32Array, Int32Array, Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Feature values row by row; each value is a token of the schema with a weight."""
+
+    schema: FeatureSchema
+    offsets: Int64Array
+    """int64 [n_rows + 1]: the values of row r are those from offsets[r] to offsets[r + 1]."""
+
+    tokens: Int32Array
+    """int32 [n_values]: token index, counted over all fields of the schema; rising in a row."""
+
+    weights: Float32Array
+    """float32 [n_values]: 1/√n for each of n tags, the standardised number, or the TF-IDF."""
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, rows: Int64Array) -> "Features":
+        """Return the rows asked for, in the order asked for."""
+        rows = np.asarray(rows, np.int64)
+        counts = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        positions = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], counts)
+        return Features(self.schema, offsets, self.tokens[positions], self.weights[positions])
+
+    def fields_of(self, row: int) -> Int32Array:
+        """Return int32 [n_fields present]: the fields of which the row has a value, rising."""
+        tokens = self.tokens[self.offsets[row] : self.offsets[row + 1]]
+        return np.unique(self.schema.token_fields[tokens]).astype(np.int32)

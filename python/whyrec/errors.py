@@ -1,0 +1,45 @@
+"""One tree of errors; each is also the built-in that a caller would expect to catch."""
+
+
+class WhyrecError(Exception):
+    """Everything that whyrec raises on purpose."""
+
+
+class DataError(WhyrecError, ValueError):
+    """A table, a column or a row that cannot be used; the message says which."""
+
+
+class ArgumentError(WhyrecError, ValueError):
+    """An argument outside what the call allows."""
+
+
+class UnknownIdError(WhyrecError, KeyError):
+    """An id that the fitted SDK has never seen."""
+
+    def __str__(self) -> str:
+        """Show the message as it is; KeyError would show its repr."""
+        return str(self.args[0]) if self.args else ""
+
+
+class UnknownUserError(UnknownIdError):
+    """A user id that the fitted SDK has never seen."""
+
+
+class UnknownItemError(UnknownIdError):
+    """An item id that is not in the catalog."""
+
+
+class StorageError(WhyrecError, OSError):
+    """A saved directory that is missing, damaged or of a newer schema; the message names the file."""
+
+
+class TrainingError(WhyrecError, RuntimeError):
+    """Training that cannot go on, such as a loss that is no longer finite."""
+
+
+class MissingDependencyError(WhyrecError, ImportError):
+    """An optional package that this call needs; the message says how to install it."""
+
+
+class InternalError(WhyrecError, RuntimeError):
+    """A fault of whyrec's own; please report it."""

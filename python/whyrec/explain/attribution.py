@@ -1,0 +1,106 @@
+"""Players and their contributions: what every explainer answers with."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from whyrec.data.features import Features
+from whyrec.data.interactions import Histories
+from whyrec.types import Float64Array, Int8Array, Int32Array, Int64Array
+
+
+class PlayerKind(IntEnum):
+    """Where a player comes from."""
+
+    EVENT = 0
+    """One event of the history; its source is the event's position in the history, oldest first."""
+
+    ATTRIBUTE = 1
+    """One field of the user; its source is the field's index in the user schema."""
+
+    FEATURE = 2
+    """One feature value of the item; its source is the value's position in the item's row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """(user, item) pairs, the user named by its row in a batch of histories."""
+
+    rows: Int32Array
+    """int32 [n_pairs]: row of the user in the batch."""
+
+    items: Int32Array
+    """int32 [n_pairs]: item index."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Players:
+    """The players of every pair, one pair after the other: events, then attributes, then features."""
+
+    offsets: Int64Array
+    """int64 [n_pairs + 1]: the players of pair p are those from offsets[p] to offsets[p + 1]."""
+
+    kinds: Int8Array
+    """int8 [n_players]: a `PlayerKind` each."""
+
+    sources: Int32Array
+    """int32 [n_players]: see `PlayerKind` for what it counts."""
+
+    @classmethod
+    def of(cls, histories: Histories, item_features: Features, pairs: Pairs) -> "Players":
+        """List the players of each pair in their fixed order."""
+        attribute_rows = [
+            histories.attributes.fields_of(row) for row in range(len(histories.attributes))
+        ]
+        n_events = np.diff(histories.offsets)[pairs.rows]
+        n_attributes = np.array([len(fields) for fields in attribute_rows], np.int64)[pairs.rows]
+        n_features = np.diff(item_features.offsets)[pairs.items]
+        counts = np.stack([n_events, n_attributes, n_features], axis=1)
+        offsets = np.concatenate([[0], np.cumsum(counts.sum(axis=1))]).astype(np.int64)
+        kinds = np.repeat(np.tile(np.arange(3, dtype=np.int8), len(pairs)), counts.ravel())
+        starts = np.concatenate([[0], np.cumsum(counts.ravel())[:-1]])
+        sources = np.arange(len(kinds)) - np.repeat(starts, counts.ravel())
+        is_attribute = kinds == PlayerKind.ATTRIBUTE
+        if is_attribute.any():
+            sources[is_attribute] = np.concatenate([attribute_rows[row] for row in pairs.rows])
+        return cls(offsets, kinds, sources.astype(np.int32))
+
+    def counts(self) -> Int64Array:
+        """Return int64 [n_pairs]: how many players each pair has."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class Attributions:
+    """Contributions of all players of a batch of pairs, in logits."""
+
+    pairs: Pairs
+    players: Players
+    contributions: Float64Array
+    """float64 [n_players]."""
+
+    base_values: Float64Array
+    """float64 [n_pairs]: v(none), what the item scores when no player is present."""
+
+    full_values: Float64Array
+    """float64 [n_pairs]: v(all), the score that ranked the item."""
+
+    tier: str
+    """Which explainer made them: network, path, shapley or closed form."""
+
+    standard_errors: Float64Array | None = None
+    """float64 [n_players] where the contributions are estimates from samples."""
+
+    def efficiency_gaps(self) -> Float64Array:
+        """Return float64 [n_pairs]: v(all) − v(none) − Σφ."""
+        row_of_player = np.repeat(np.arange(len(self.pairs)), self.players.counts())
+        totals = np.bincount(row_of_player, self.contributions, minlength=len(self.pairs))
+        return self.full_values - self.base_values - totals
+
+    def of(self, pair: int) -> slice:
+        """Return the slice of `contributions` that belongs to one pair."""
+        return slice(int(self.players.offsets[pair]), int(self.players.offsets[pair + 1]))
