@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whyrec.data.fields import FeatureSchema
+from whyrec.data.rows import gather_rows
 from whyrec.types import Float32Array, Int32Array, Int64Array
 
 
@@ -27,10 +28,7 @@ class Features:
 
     def take(self, rows: Int64Array) -> "Features":
         """Return the rows asked for, in the order asked for."""
-        rows = np.asarray(rows, np.int64)
-        counts = np.diff(self.offsets)[rows]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        positions = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], counts)
+        offsets, positions = gather_rows(self.offsets, np.asarray(rows, np.int64))
         return Features(self.schema, offsets, self.tokens[positions], self.weights[positions])
 
     def fields_of(self, row: int) -> Int32Array:

@@ -5,15 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from whyrec.data.features import Features
+from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.types import Float32Array, Float64Array, Int16Array, Int32Array, Int64Array
-
-
-def gather_rows(offsets: Int64Array, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Return the offsets of the chosen rows, and the positions of all their entries."""
-    counts = np.diff(offsets)[rows]
-    new_offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    positions = np.arange(new_offsets[-1]) + np.repeat(offsets[rows] - new_offsets[:-1], counts)
-    return new_offsets, positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +50,7 @@ class Histories:
         Ages stay as they were: they count from the newest event of the whole history, which a
         coalition does not move.
         """
-        kept = np.concatenate([[0], np.cumsum(present)]).astype(np.int64)
+        kept = offsets_of(present)
         return self._with_events(kept[self.offsets], np.flatnonzero(present), self.attributes)
 
     def _with_events(
@@ -109,7 +102,7 @@ class Interactions:
 
     def only(self, chosen: np.ndarray) -> "Interactions":
         """Keep the events whose entry in chosen (bool [n_events]) is True; users stay."""
-        kept = np.concatenate([[0], np.cumsum(chosen)]).astype(np.int64)
+        kept = offsets_of(chosen)
         return replace(
             self,
             offsets=kept[self.offsets],
@@ -132,7 +125,7 @@ class Interactions:
             counts = np.diff(offsets)
             from_end = np.repeat(offsets[1:], counts) - np.arange(len(positions))
             positions = positions[from_end <= max_events]
-            offsets = np.concatenate([[0], np.cumsum(np.minimum(counts, max_events))])
+            offsets = offsets_of(np.minimum(counts, max_events))
         counts = np.diff(offsets)
         if self.timestamps is None:
             ages = np.zeros(len(positions), np.float32)
@@ -142,7 +135,7 @@ class Interactions:
             ages = ((np.repeat(newest, counts) - times) / 86_400).astype(np.float32)
         values = np.full(len(positions), np.nan, np.float32)
         return Histories(
-            offsets.astype(np.int64),
+            offsets,
             self.items[positions],
             self.kinds[positions],
             values if self.values is None else self.values[positions],

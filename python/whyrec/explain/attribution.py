@@ -7,6 +7,7 @@ import numpy as np
 
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
+from whyrec.data.rows import offsets_of
 from whyrec.types import Float64Array, Int8Array, Int32Array, Int64Array
 
 
@@ -60,9 +61,9 @@ class Players:
         n_attributes = np.array([len(fields) for fields in attribute_rows], np.int64)[pairs.rows]
         n_features = np.diff(item_features.offsets)[pairs.items]
         counts = np.stack([n_events, n_attributes, n_features], axis=1)
-        offsets = np.concatenate([[0], np.cumsum(counts.sum(axis=1))]).astype(np.int64)
+        offsets = offsets_of(counts.sum(axis=1))
         kinds = np.repeat(np.tile(np.arange(3, dtype=np.int8), len(pairs)), counts.ravel())
-        starts = np.concatenate([[0], np.cumsum(counts.ravel())[:-1]])
+        starts = offsets_of(counts.ravel())[:-1]
         sources = np.arange(len(kinds)) - np.repeat(starts, counts.ravel())
         is_attribute = kinds == PlayerKind.ATTRIBUTE
         if is_attribute.any():
