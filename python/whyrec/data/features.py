@@ -1,19 +1,22 @@
 """Sparse rows of feature values: what is known of each item, or of each user."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whyrec.data.fields import FeatureSchema
 from whyrec.data.rows import gather_rows
 from whyrec.types import Float32Array, Int32Array, Int64Array
+
+if TYPE_CHECKING:  # the schema makes features, so it imports this module
+    from whyrec.data.fields import FeatureSchema
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
     """Feature values row by row; each value is a token of the schema with a weight."""
 
-    schema: FeatureSchema
+    schema: "FeatureSchema"
     offsets: Int64Array
     """int64 [n_rows + 1]: the values of row r are those from offsets[r] to offsets[r + 1]."""
 
@@ -22,6 +25,12 @@ class Features:
 
     weights: Float32Array
     """float32 [n_values]: 1/√n for each of n tags, the standardised number, or the TF-IDF."""
+
+    @classmethod
+    def none(cls, n_rows: int, schema: "FeatureSchema") -> "Features":
+        """Return rows that have no value of any field."""
+        offsets = np.zeros(n_rows + 1, np.int64)
+        return cls(schema, offsets, np.zeros(0, np.int32), np.zeros(0, np.float32))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -1,0 +1,138 @@
+"""The events table: ids to indices, times to seconds, and everything sorted by user and time."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from whyrec.data.distinct import Distinct, distinct_ids, distinct_values
+from whyrec.data.event_columns import EventColumns
+from whyrec.data.interactions import Interactions
+from whyrec.data.numbers import read_numbers, read_times
+from whyrec.data.rows import offsets_of
+from whyrec.data.tables import Column, Table
+from whyrec.data.vocabulary import Vocabulary
+from whyrec.data.wording import SHOWN, count, some, some_rows
+from whyrec.errors import DataError, UnknownItemError
+from whyrec.types import Float64Array, Int16Array, Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The events of a table, and the users and items that they are counted by."""
+
+    interactions: Interactions
+    users: Vocabulary
+    items: Vocabulary
+    time_unit: str | None
+    dropped_events: int
+    dropped_items: tuple[Hashable, ...]
+    """The first few items whose events were dropped."""
+
+
+def read_events(
+    table: Table,
+    columns: EventColumns,
+    *,
+    known_items: Vocabulary | None,
+    known_users: tuple[Hashable, ...],
+    drop_unknown: bool,
+) -> Events:
+    """Read the events table.
+
+    Args:
+        table: one row per event.
+        columns: the columns by name, none left to guess.
+        known_items: the catalog; None makes one of the items met.
+        known_users: users that come before those met.
+        drop_unknown: whether events of items outside the catalog are dropped.
+
+    Raises:
+        DataError: a row cannot be used; the message says which.
+        UnknownItemError: an event is of an item outside the catalog.
+    """
+    who = distinct_ids(table[columns.user_id or ""])
+    what = distinct_ids(table[columns.item_id or ""])
+    users = Vocabulary.from_ids((*known_users, *who.values), "user")
+    items = Vocabulary.from_ids(what.values, "item") if known_items is None else known_items
+    user_of_event = users.indices_of(who.values)[who.codes]
+    is_known = np.array([one in items for one in what.values], bool)[what.codes]
+    if not (is_known.all() or drop_unknown):
+        raise UnknownItemError(_tell_unknown(table[columns.item_id or ""], what, is_known, items))
+    if not is_known.any():
+        raise DataError("events: no event is of an item in the items table; are the ids the same?")
+    item_of_event = np.zeros(len(what.values), np.int64)
+    known_codes = np.unique(what.codes[is_known])
+    item_of_event[known_codes] = items.indices_of(what.values[code] for code in known_codes)
+    times, time_unit = _read_times(table, columns)
+    kinds, kind_names = _read_kinds(table, columns)
+    values = read_numbers(table[columns.value]).astype(np.float32) if columns.value else None
+    order = _by_user_and_time(user_of_event, times)
+    order = order[is_known[order]]
+    dropped = [what.values[code] for code in dict.fromkeys(what.codes[~is_known].tolist())]
+    return Events(
+        Interactions(
+            offsets_of(np.bincount(user_of_event[order], minlength=len(users))),
+            item_of_event[what.codes[order]].astype(np.int32),
+            kinds[order],
+            kind_names,
+            None if values is None else values[order],
+            None if times is None else times[order],
+        ),
+        users,
+        items,
+        time_unit,
+        int((~is_known).sum()),
+        tuple(dropped[:SHOWN]),
+    )
+
+
+def _by_user_and_time(users: Int64Array, times: Float64Array | None) -> Int64Array:
+    """Return the order of events by user, then time; both sorts are stable."""
+    if times is None:
+        return np.argsort(users, kind="stable")
+    return np.lexsort((times, users))
+
+
+def _read_times(table: Table, columns: EventColumns) -> tuple[Float64Array | None, str | None]:
+    if not columns.timestamp:
+        return None, None
+    column = table[columns.timestamp]
+    times, unit = read_times(column)
+    missing = np.isnan(times)
+    if missing.any():
+        raise DataError(f"{column} has null times ({some_rows(missing)}); drop or fill these rows")
+    return times, unit
+
+
+def _read_kinds(table: Table, columns: EventColumns) -> tuple[Int16Array, tuple[str, ...]]:
+    if not columns.kind:
+        return np.zeros(len(table), np.int16), ("",)
+    column = table[columns.kind]
+    kinds = distinct_values(column)
+    names = [str(kind) for kind in kinds.values]
+    index_of = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    if len(kinds.rows) < len(table):
+        index_of.setdefault("", len(index_of))
+    if len(index_of) > np.iinfo(np.int16).max:
+        raise DataError(
+            f"{column} has {count(len(index_of), 'kind')} of event; is it the right column? "
+            "If not, use EventColumns(kind=False)"
+        )
+    codes = np.full(len(table), index_of.get("", 0), np.int16)
+    codes[kinds.rows] = np.array([index_of[name] for name in names], np.int16)[kinds.codes]
+    return codes, tuple(index_of)
+
+
+def _tell_unknown(column: Column, what: Distinct, is_known: np.ndarray, items: Vocabulary) -> str:
+    unknown = [what.values[code] for code in dict.fromkeys(what.codes[~is_known].tolist())]
+    message = (
+        f"{column}: {count(int((~is_known).sum()), 'event')} of "
+        f"{count(len(unknown), 'item')} that the items table does not have: {some(unknown)} "
+        f'({some_rows(~is_known)}); add them to items, or pass unknown_items="drop"'
+    )
+    if not is_known.any():
+        here, there = type(unknown[0]).__name__, type(items[0]).__name__
+        if here != there:
+            message += f" (the events have {here} ids, the items table {there} ids)"
+    return message

@@ -1,0 +1,99 @@
+"""A data set as Arrow tables and JSON, and back, bit for bit."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from whyrec.data.event_columns import EventColumns
+from whyrec.data.features import Features
+from whyrec.data.fields import FeatureSchema
+from whyrec.data.interactions import Interactions
+from whyrec.data.report import Report
+from whyrec.data.rows import offsets_of
+from whyrec.data.vocabulary import Vocabulary
+from whyrec.errors import ArgumentError, StorageError
+
+if TYPE_CHECKING:
+    from whyrec.data.dataset import Dataset
+
+
+def write_tables(dataset: "Dataset") -> dict[str, pa.Table]:
+    """Return the arrays of a data set as tables."""
+    interactions = dataset.interactions
+    events = {
+        "user": interactions.users(),
+        "item": interactions.items,
+        "kind": interactions.kinds,
+        "value": interactions.values,
+        "timestamp": interactions.timestamps,
+    }
+    labels = pa.array(dataset.item_labels, pa.large_string())
+    return {
+        "users": dataset.users.to_arrow(),
+        "items": dataset.items.to_arrow().append_column("label", labels),
+        "events": pa.table({name: column for name, column in events.items() if column is not None}),
+        "item_features": _write_features(dataset.item_features),
+        "user_features": _write_features(dataset.user_features),
+    }
+
+
+def write_state(dataset: "Dataset") -> dict[str, Any]:
+    """Return everything of a data set that is no array as JSON data."""
+    return {
+        "kind_names": list(dataset.interactions.kind_names),
+        "item_schema": dataset.item_features.schema.to_json(),
+        "user_schema": dataset.user_features.schema.to_json(),
+        "columns": asdict(dataset.columns),
+        "report": dataset.report.to_json(),
+    }
+
+
+def read_dataset(tables: Mapping[str, pa.Table], state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a data set from what was written.
+
+    Raises:
+        StorageError: a table, a column or a key is missing or damaged.
+    """
+    try:
+        users = Vocabulary.from_arrow(tables["users"], "user")
+        items = Vocabulary.from_arrow(tables["items"], "item")
+        item_schema = FeatureSchema.from_json(state["item_schema"])
+        user_schema = FeatureSchema.from_json(state["user_schema"])
+        return {
+            "users": users,
+            "items": items,
+            "interactions": _read_interactions(tables["events"], state["kind_names"], len(users)),
+            "item_features": _read_features(tables["item_features"], item_schema, len(items)),
+            "user_features": _read_features(tables["user_features"], user_schema, len(users)),
+            "item_labels": tuple(tables["items"]["label"].to_pylist()),
+            "columns": EventColumns(**state["columns"]),
+            "report": Report.from_json(state["report"]),
+        }
+    except (KeyError, TypeError, ValueError, ArgumentError) as error:
+        raise StorageError(f"the stored data set is damaged: {error!r}") from error
+
+
+def _write_features(features: Features) -> pa.Table:
+    rows = np.repeat(np.arange(len(features), dtype=np.int32), np.diff(features.offsets))
+    return pa.table({"row": rows, "token": features.tokens, "weight": features.weights})
+
+
+def _read_features(table: pa.Table, schema: FeatureSchema, n_rows: int) -> Features:
+    counts = np.bincount(table["row"].to_numpy(), minlength=n_rows)
+    tokens, weights = table["token"].to_numpy(), table["weight"].to_numpy()
+    return Features(schema, offsets_of(counts), tokens, weights)
+
+
+def _read_interactions(table: pa.Table, kind_names: list[str], n_users: int) -> Interactions:
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    return Interactions(
+        offsets_of(np.bincount(columns["user"], minlength=n_users)),
+        columns["item"],
+        columns["kind"],
+        tuple(kind_names),
+        columns.get("value"),
+        columns.get("timestamp"),
+    )
