@@ -1,0 +1,29 @@
+//! Attributions aggregated: folded to groups, the strongest picked, importance accumulated.
+//!
+//! Contributions are float64 and finite. Sums are taken in the order of the input, in float64, so
+//! the same input gives the same bits at any thread count.
+
+mod fold;
+mod importance;
+mod strongest;
+
+pub use fold::fold;
+pub use importance::GlobalImportance;
+pub use strongest::{Chosen, Strength, strongest};
+
+use crate::Error;
+
+/// Rows that are aggregated as one task.
+const BLOCK: usize = 4_096;
+
+/// Fail if an entry of `values`, the first of which has position `first`, is not finite.
+fn check_finite(first: usize, values: &[f64]) -> Result<(), Error> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(place) => Err(Error::EntryNotFinite {
+            argument: "values",
+            position: first + place,
+            value: values[place],
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,102 @@
+//! The canonical score of given (query, item) pairs: the bits that [`crate::top_k()`] gives them.
+
+use crate::Error;
+use crate::error::reserve;
+use crate::item_index::ItemIndex;
+use crate::kernel::{GROUP, Kernel, LANES};
+use crate::workers::Workers;
+
+/// Pairs that are scored as one task.
+const BLOCK: usize = 4_096;
+
+/// Score pairs of a row of `queries` (row-major, `n_queries` of them) and an item.
+pub fn score_pairs(
+    index: &ItemIndex,
+    queries: &[f32],
+    n_queries: usize,
+    rows: &[i32],
+    items: &[i32],
+    kernel: Kernel,
+    workers: &Workers,
+) -> Result<Vec<f32>, Error> {
+    index.check_queries(queries, n_queries)?;
+    if rows.len() != items.len() {
+        return Err(Error::Length {
+            argument: "items",
+            unit: "entries (one for each of rows)",
+            expected: rows.len(),
+            found: items.len(),
+        });
+    }
+    check_indices("rows", rows, n_queries)?;
+    check_indices("items", items, index.len())?;
+    let mut scores = Vec::new();
+    reserve(&mut scores, rows.len())?;
+    scores.resize(rows.len(), 0.0);
+    workers.share_out(
+        scores.chunks_mut(BLOCK).enumerate(),
+        || vec![0.0; index.dimension() * LANES],
+        |tile, (block, scores)| {
+            let span = block * BLOCK..block * BLOCK + scores.len();
+            score_block(
+                index,
+                queries,
+                &rows[span.clone()],
+                &items[span],
+                kernel,
+                tile,
+                scores,
+            );
+            Ok(())
+        },
+    )?;
+    Ok(scores)
+}
+
+/// Score pairs, the longest run of one query at a time that fits a tile.
+fn score_block(
+    index: &ItemIndex,
+    queries: &[f32],
+    rows: &[i32],
+    items: &[i32],
+    kernel: Kernel,
+    tile: &mut [f32],
+    scores: &mut [f32],
+) {
+    let mut first = 0;
+    let mut tile_scores = [[0.0; LANES]; GROUP];
+    while first < rows.len() {
+        let run = rows[first..]
+            .iter()
+            .take(LANES)
+            .take_while(|row| **row == rows[first])
+            .count();
+        // Lanes beyond the run repeat its last item; their scores are not looked at.
+        let lanes: [usize; LANES] =
+            std::array::from_fn(|lane| items[first + lane.min(run - 1)] as usize);
+        kernel.pack(&lanes.map(|item| index.vector(item)), tile);
+        let row = rows[first] as usize;
+        kernel.score(
+            tile,
+            &lanes.map(|item| index.bias(item)),
+            &queries[row * index.dimension()..(row + 1) * index.dimension()],
+            &[f32::NEG_INFINITY],
+            &mut tile_scores,
+        );
+        scores[first..first + run].copy_from_slice(&tile_scores[0][..run]);
+        first += run;
+    }
+}
+
+fn check_indices(argument: &'static str, indices: &[i32], end: usize) -> Result<(), Error> {
+    let inside = |index: i32| usize::try_from(index).is_ok_and(|index| index < end);
+    match indices.iter().position(|&index| !inside(index)) {
+        Some(position) => Err(Error::OutOfRange {
+            argument,
+            position,
+            found: indices[position].into(),
+            end,
+        }),
+        None => Ok(()),
+    }
+}
