@@ -9,10 +9,10 @@ import numpy as np
 from whyrec.data.distinct import distinct_ids
 from whyrec.data.event_columns import find_id_column, find_label_column
 from whyrec.data.features import Features
-from whyrec.data.fields import FeatureSchema, Field, fit_fields
+from whyrec.data.fields import FeatureSchema, Field, FittedField, FittedSet, fit_fields
 from whyrec.data.tables import Column, Table
 from whyrec.data.vocabulary import Noun, Vocabulary
-from whyrec.data.wording import SHOWN, some, some_rows
+from whyrec.data.wording import SHOWN, count, some, some_rows
 from whyrec.errors import DataError
 
 
@@ -48,9 +48,9 @@ class Entities:
             labels=self.labels + tuple(map(str, ids.ids[len(self.ids) :])),
         )
 
-    def kinds(self) -> dict[str, str]:
+    def summaries(self) -> dict[str, str]:
         """Return what each column was read as."""
-        return {one.name: one.to_json()["kind"] for one in self.features.schema.fields}
+        return {one.name: _summary(one) for one in self.features.schema.fields}
 
 
 def read_entities(
@@ -70,7 +70,10 @@ def read_entities(
     label_column = find_label_column(table) if noun == "item" else None
     if label_column == id_name:
         label_column = None
-    schema, ignored = fit_fields(table, fields, skipped={id_name, label_column or id_name})
+    # A title says who an item is, which its identity says already; a description says more.
+    is_name = label_column is not None and label_column.lower() != "description"
+    skipped = {id_name, label_column or id_name} if is_name else {id_name}
+    schema, ignored = fit_fields(table, fields, skipped=skipped)
     labels = tuple(map(str, ids))
     if label_column is not None:
         texts = table[label_column].objects()
@@ -79,6 +82,13 @@ def read_entities(
             for text, label in zip(texts, labels, strict=True)
         )
     return Entities(ids, schema.encode(table), labels, label_column, ignored)
+
+
+def _summary(one: FittedField) -> str:
+    if not isinstance(one, FittedSet):
+        return one.kind if one.n_tokens == 1 else f"{one.kind}, {count(one.n_tokens, 'word')}"
+    rare = f" ({one.n_rare:,} rare ones left out)" if one.n_rare else ""
+    return f"{one.kind}, {count(one.n_tokens, 'value')}{rare}"
 
 
 def _distinct_rows(column: Column, noun: Noun) -> Vocabulary:

@@ -20,7 +20,7 @@ from whyrec.errors import ArgumentError
 from whyrec.types import Int64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """Events, items and users as immutable arrays; ids are known here and nowhere below."""
 
@@ -89,7 +89,6 @@ class Dataset:
         Raises:
             DataError: a table, a column or a row cannot be used; the message says which.
             ArgumentError: unknown_items is neither "error" nor "drop".
-            UnknownItemError: an event is of an item that the items table does not have.
 
         >>> import polars
         >>> events = polars.DataFrame({"user": ["ann", "bob"], "item": ["fig", "pear"]})
@@ -122,8 +121,8 @@ class Dataset:
             dropped_items=tuple(map(repr, read.dropped_items)),
             time_unit=read.time_unit,
             labels=catalog.label_column,
-            item_fields=catalog.kinds(),
-            user_fields=people.kinds(),
+            item_fields=catalog.summaries(),
+            user_fields=people.summaries(),
             ignored_item_columns=catalog.ignored,
             ignored_user_columns=people.ignored,
         )

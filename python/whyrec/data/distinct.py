@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from whyrec.data.tables import Column
+from whyrec.data.tables import Column, as_python, plain_cells
 from whyrec.data.wording import some_rows
 from whyrec.errors import DataError
 from whyrec.types import Int64Array
@@ -37,7 +37,7 @@ def distinct_values(column: Column) -> Distinct:
     missing = column.missing()
     rows = np.flatnonzero(~missing)
     if column.holds_objects:
-        cells = [_as_python(cell) for cell in column.cells[rows]]
+        cells = [as_python(cell) for cell in column.cells[rows]]
         values, codes = _number_objects(cells, column, rows)
     else:
         kind = column.cells.type
@@ -61,8 +61,10 @@ def distinct_ids(column: Column) -> Distinct:
 
 def number_arrow(cells: Any) -> tuple[list[Hashable], Int64Array]:
     """Return the distinct values of an Arrow array without nulls, and their code cell by cell."""
-    if isinstance(cells, pa.ChunkedArray):
-        cells = cells.combine_chunks()
+    cells = plain_cells(cells)
+    if isinstance(cells, np.ndarray):
+        return number_values(cells)
+    cells = cells.combine_chunks()
     if pa.types.is_timestamp(cells.type) and cells.type.unit == "ns":
         # Python's datetime ends at microseconds; finer cells stay whatever Arrow makes of them.
         microseconds = pc.cast(cells, pa.timestamp("us", cells.type.tz), safe=False)
@@ -102,7 +104,3 @@ def _hashes(cell: object) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _as_python(cell: object) -> object:
-    return cell.item() if isinstance(cell, np.generic) else cell

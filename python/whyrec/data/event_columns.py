@@ -1,7 +1,6 @@
 """Which column of a table means what: as the caller says, or guessed from its name."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -13,7 +12,7 @@ _NAMES: dict[str, str] = {
     "user_id": (
         "user_id user uid customer_id customer client_id client visitor_id visitor member_id "
         "member account_id account profile_id reader_id subscriber_id person_id household_id "
-        "reviewer_id session_id session"
+        "reviewer_id"
     ),
     "item_id": (
         "item_id item iid product_id product movie_id movie film_id film book_id book isbn "
@@ -72,9 +71,7 @@ class EventColumns:
         for role in (field.name for field in fields(self)):
             said = getattr(self, role)
             if said is None:
-                found[role] = _guess(
-                    table, role, _NAMES[role].split(), f"columns=EventColumns({role}=…)"
-                )
+                found[role] = _guess(table, role, f"columns=EventColumns({role}=…)")
             else:
                 found[role] = table[said].name if said else None
         for role in ("user_id", "item_id"):
@@ -97,7 +94,7 @@ def find_id_column(table: Table, said: str | None, role: str, in_events: str) ->
         return table[said].name
     if in_events in table.columns:
         return in_events
-    found = _guess(table, role, (*_NAMES[role].split(), "id"), f"{role}=…")
+    found = _guess(table, role, f"{role}=…", also="id")
     if found is None:
         raise DataError(
             f"{table.name}: no column looks like the {role}; name it with {role}=…; "
@@ -107,17 +104,27 @@ def find_id_column(table: Table, said: str | None, role: str, in_events: str) ->
 
 
 def find_label_column(table: Table) -> str | None:
-    """Find the column that names the rows to a reader: title, name, label or description."""
-    plain = {_plain(name): name for name in reversed(table.names)}
-    return next((plain[_plain(label)] for label in _LABELS.split() if _plain(label) in plain), None)
+    """Find the column that names the rows to a reader: title, name, label or description.
+
+    A label that is no text, such as a class number, names nothing.
+    """
+    plain = {_plain(name): name for name in reversed(table.names) if table[name].holds_text}
+    return next((plain[_plain(name)] for name in _LABELS.split() if _plain(name) in plain), None)
 
 
-def _guess(table: Table, role: str, names: Iterable[str], remedy: str) -> str | None:
-    # The name itself wins over its spellings, and those over other words for the same.
+def _guess(table: Table, role: str, remedy: str, also: str | None = None) -> str | None:
+    """Find the one column that can be meant, trying the likeliest names first.
+
+    The name of the role itself wins over its spellings, those over what else it may be called;
+    and names that end in id over bare words, which may as well be an attribute (artist).
+    """
     if role in table.columns:
         return role
-    for accepted in ({_plain(role)}, set(map(_plain, names))):
-        found = [name for name in table.names if _plain(name) in accepted]
+    words = _NAMES[role].split()
+    ids = [word for word in words if word.endswith("_id")]
+    for accepted in ([role], [also or role], ids, words):
+        plain = set(map(_plain, accepted))
+        found = [name for name in table.names if _plain(name) in plain]
         if len(found) > 1:
             raise DataError(
                 f"{table.name}: {listed(found)} could all be the {role}; choose with {remedy}"

@@ -8,13 +8,14 @@ import numpy as np
 from whyrec.data.distinct import Distinct, distinct_ids, distinct_values
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.interactions import Interactions
-from whyrec.data.numbers import read_numbers, read_times
+from whyrec.data.numbers import read_numbers
 from whyrec.data.rows import offsets_of
 from whyrec.data.tables import Column, Table
+from whyrec.data.times import read_times
 from whyrec.data.vocabulary import Vocabulary
 from whyrec.data.wording import SHOWN, count, some, some_rows
-from whyrec.errors import DataError, UnknownItemError
-from whyrec.types import Float64Array, Int16Array, Int64Array
+from whyrec.errors import DataError
+from whyrec.types import BoolArray, Float64Array, Int16Array, Int64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ def read_events(
         drop_unknown: whether events of items outside the catalog are dropped.
 
     Raises:
-        DataError: a row cannot be used; the message says which.
-        UnknownItemError: an event is of an item outside the catalog.
+        DataError: a row cannot be used, such as an event of an item outside the catalog; the
+            message says which.
     """
     who = distinct_ids(table[columns.user_id or ""])
     what = distinct_ids(table[columns.item_id or ""])
@@ -58,7 +59,7 @@ def read_events(
     user_of_event = users.indices_of(who.values)[who.codes]
     is_known = np.array([one in items for one in what.values], bool)[what.codes]
     if not (is_known.all() or drop_unknown):
-        raise UnknownItemError(_tell_unknown(table[columns.item_id or ""], what, is_known, items))
+        raise DataError(_tell_unknown(table[columns.item_id or ""], what, is_known, items))
     if not is_known.any():
         raise DataError("events: no event is of an item in the items table; are the ids the same?")
     item_of_event = np.zeros(len(what.values), np.int64)
@@ -124,7 +125,7 @@ def _read_kinds(table: Table, columns: EventColumns) -> tuple[Int16Array, tuple[
     return codes, tuple(index_of)
 
 
-def _tell_unknown(column: Column, what: Distinct, is_known: np.ndarray, items: Vocabulary) -> str:
+def _tell_unknown(column: Column, what: Distinct, is_known: BoolArray, items: Vocabulary) -> str:
     unknown = [what.values[code] for code in dict.fromkeys(what.codes[~is_known].tolist())]
     message = (
         f"{column}: {count(int((~is_known).sum()), 'event')} of "

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # the schema makes features, so it imports this module
     from whyrec.data.fields import FeatureSchema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """Feature values row by row; each value is a token of the schema with a weight."""
 

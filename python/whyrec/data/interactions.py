@@ -6,10 +6,10 @@ import numpy as np
 
 from whyrec.data.features import Features
 from whyrec.data.rows import gather_rows, offsets_of
-from whyrec.types import Float32Array, Float64Array, Int16Array, Int32Array, Int64Array
+from whyrec.types import BoolArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Histories:
     """What a batch of users did and what is known of them: the whole input of a recommender."""
 
@@ -44,7 +44,7 @@ class Histories:
         offsets, positions = gather_rows(self.offsets, rows)
         return self._with_events(offsets, positions, self.attributes.take(rows))
 
-    def only_events(self, present: np.ndarray) -> "Histories":
+    def only_events(self, present: BoolArray) -> "Histories":
         """Leave out every event whose entry in present (bool [n_events]) is False.
 
         Ages stay as they were: they count from the newest event of the whole history, which a
@@ -66,7 +66,7 @@ class Histories:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Interactions:
     """All events of a data set, user by user, oldest first; ties keep the order of the table."""
 
@@ -100,7 +100,7 @@ class Interactions:
         """Return int32 [n_events]: the user index of every event."""
         return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.offsets))
 
-    def only(self, chosen: np.ndarray) -> "Interactions":
+    def only(self, chosen: BoolArray) -> "Interactions":
         """Keep the events whose entry in chosen (bool [n_events]) is True; users stay."""
         kept = offsets_of(chosen)
         return replace(

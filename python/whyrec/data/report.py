@@ -31,7 +31,7 @@ class Report:
     """The column of the items table that names items to a reader."""
 
     item_fields: Mapping[str, str] = field(default_factory=dict)
-    """The kind of field that each column of the items table was read as."""
+    """What each column of the items table was read as, and how many values it has."""
 
     user_fields: Mapping[str, str] = field(default_factory=dict)
     """The same of the users table."""

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from whyrec.types import Int64Array
+from whyrec.types import BoolArray, Int64Array
 
 
-def offsets_of(counts: Int64Array) -> Int64Array:
+def offsets_of(counts: Int64Array | BoolArray) -> Int64Array:
     """Return int64 [n_rows + 1] from the number of entries of each row."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 

@@ -1,6 +1,6 @@
 """A data set as Arrow tables and JSON, and back, bit for bit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from whyrec.data.report import Report
 from whyrec.data.rows import offsets_of
 from whyrec.data.vocabulary import Vocabulary
 from whyrec.errors import ArgumentError, StorageError
+from whyrec.types import Int64Array
 
 if TYPE_CHECKING:
     from whyrec.data.dataset import Dataset
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def write_tables(dataset: "Dataset") -> dict[str, pa.Table]:
     """Return the arrays of a data set as tables."""
     interactions = dataset.interactions
-    events = {
+    events: dict[str, Any] = {
         "user": interactions.users(),
         "item": interactions.items,
         "kind": interactions.kinds,
@@ -65,7 +66,9 @@ def read_dataset(tables: Mapping[str, pa.Table], state: Mapping[str, Any]) -> di
         return {
             "users": users,
             "items": items,
-            "interactions": _read_interactions(tables["events"], state["kind_names"], len(users)),
+            "interactions": _read_interactions(
+                tables["events"], state["kind_names"], len(users), len(items)
+            ),
             "item_features": _read_features(tables["item_features"], item_schema, len(items)),
             "user_features": _read_features(tables["user_features"], user_schema, len(users)),
             "item_labels": tuple(tables["items"]["label"].to_pylist()),
@@ -78,22 +81,44 @@ def read_dataset(tables: Mapping[str, pa.Table], state: Mapping[str, Any]) -> di
 
 def _write_features(features: Features) -> pa.Table:
     rows = np.repeat(np.arange(len(features), dtype=np.int32), np.diff(features.offsets))
-    return pa.table({"row": rows, "token": features.tokens, "weight": features.weights})
+    columns: dict[str, Any] = {"row": rows, "token": features.tokens, "weight": features.weights}
+    return pa.table(columns)
 
 
 def _read_features(table: pa.Table, schema: FeatureSchema, n_rows: int) -> Features:
-    counts = np.bincount(table["row"].to_numpy(), minlength=n_rows)
-    tokens, weights = table["token"].to_numpy(), table["weight"].to_numpy()
-    return Features(schema, offsets_of(counts), tokens, weights)
+    tokens = _indices(table, "token", schema.n_tokens)
+    offsets = _offsets(table, "row", n_rows)
+    return Features(schema, offsets, tokens, _array(table, "weight"))
 
 
-def _read_interactions(table: pa.Table, kind_names: list[str], n_users: int) -> Interactions:
-    columns = {name: table[name].to_numpy() for name in table.column_names}
+def _read_interactions(
+    table: pa.Table, kind_names: Sequence[str], n_users: int, n_items: int
+) -> Interactions:
+    names = table.column_names
     return Interactions(
-        offsets_of(np.bincount(columns["user"], minlength=n_users)),
-        columns["item"],
-        columns["kind"],
+        _offsets(table, "user", n_users),
+        _indices(table, "item", n_items),
+        _indices(table, "kind", len(kind_names)),
         tuple(kind_names),
-        columns.get("value"),
-        columns.get("timestamp"),
+        _array(table, "value") if "value" in names else None,
+        _array(table, "timestamp") if "timestamp" in names else None,
     )
+
+
+def _array(table: pa.Table, name: str) -> Any:
+    # A copy, because PyTorch warns of memory that cannot be written to, which Arrow's is.
+    return np.array(table[name].to_numpy())
+
+
+def _indices(table: pa.Table, name: str, size: int) -> Any:
+    indices = _array(table, name)
+    if len(indices) and not 0 <= indices.min() <= indices.max() < size:
+        raise StorageError(f'the column "{name}" has an index outside 0 to {size - 1}')
+    return indices
+
+
+def _offsets(table: pa.Table, name: str, n_rows: int) -> Int64Array:
+    rows = _indices(table, name, n_rows)
+    if (np.diff(rows) < 0).any():
+        raise StorageError(f'the column "{name}" is not sorted')
+    return offsets_of(np.bincount(rows, minlength=n_rows))

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Hashable
-from datetime import date, datetime, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,15 @@ def encode_value(value: Hashable) -> Tagged:
         )
     encode, _ = _CODECS[kind]
     return [kind.__name__, *encode(value)]
+
+
+def can_be_stored(value: Hashable) -> bool:
+    """Whether `encode_value` can write a value."""
+    try:
+        encode_value(value)
+    except StorageError:
+        return False
+    return True
 
 
 def decode_value(tagged: Tagged) -> Hashable:
@@ -59,7 +68,11 @@ def _decode_datetime(text: str, fold: int, zone: str | None = None) -> datetime:
     return value if zone is None else value.replace(tzinfo=ZoneInfo(zone))
 
 
-def _none(*_: object) -> None:
+def _decode_time(text: str, fold: int) -> time:
+    return time.fromisoformat(text).replace(fold=fold)
+
+
+def _none() -> None:
     return None
 
 
@@ -82,6 +95,8 @@ _CODECS: dict[type, Codec] = {
     UUID: (lambda value: [value.hex], UUID),
     datetime: (_encode_datetime, _decode_datetime),
     date: (lambda value: [value.isoformat()], date.fromisoformat),
+    time: (lambda value: [value.isoformat(), value.fold], _decode_time),
+    timedelta: (lambda value: [value.days, value.seconds, value.microseconds], timedelta),
     Decimal: (lambda value: [str(value)], Decimal),
     type(None): (lambda _: [], _none),
 }

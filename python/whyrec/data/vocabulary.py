@@ -59,13 +59,10 @@ class Vocabulary:
         """Number ids in order of first appearance; NumPy scalars become Python's own.
 
         Raises:
-            ArgumentError: an id cannot be hashed.
+            ArgumentError: an id cannot be hashed, or ids is one string.
         """
-        plain = list(ids.tolist() if isinstance(ids, np.ndarray) else ids)
-        if any(issubclass(kind, np.generic) for kind in set(map(type, plain))):
-            plain = [one.item() if isinstance(one, np.generic) else one for one in plain]
         try:
-            return cls(tuple(dict.fromkeys(plain)), of)
+            return cls(tuple(dict.fromkeys(_as_list(ids))), of)
         except TypeError as error:
             raise ArgumentError(f"an id must be hashable: {error}") from error
 
@@ -106,7 +103,7 @@ class Vocabulary:
         Raises:
             UnknownIdError: (or its kin for users and items) some ids are unknown; they are named.
         """
-        ids = list(ids)
+        ids = _as_list(ids)
         try:
             return np.fromiter(map(self._indices.__getitem__, ids), np.int64, len(ids))
         except KeyError:
@@ -145,7 +142,19 @@ class Vocabulary:
         if "id_json" not in names:
             raise StorageError(f'ids: the columns are {names}; "id" or "id_json" is needed')
         try:
-            tagged = [json.loads(text) for text in table["id_json"].to_pylist()]
+            tagged = [json.loads(str(text)) for text in table["id_json"].to_pylist()]
         except ValueError as error:
             raise StorageError(f"ids: damaged JSON: {error}") from error
         return cls(tuple(map(decode_value, tagged)), of)
+
+
+def _as_list(ids: Iterable[Hashable]) -> list[Hashable]:
+    """Return ids as Python objects, whatever array they come in."""
+    if isinstance(ids, str | bytes):
+        raise ArgumentError(f"a list of ids is needed, not the one string {ids!r}")
+    if isinstance(ids, pa.Array | pa.ChunkedArray):
+        return list(ids.to_pylist())
+    plain: list[Hashable] = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+    if any(issubclass(kind, np.generic) for kind in set(map(type, plain))):
+        plain = [one.item() if isinstance(one, np.generic) else one for one in plain]
+    return plain

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from whyrec.errors import ArgumentError, UnknownItemError, UnknownUserError
+from whyrec.data.vocabulary import Vocabulary
+from whyrec.errors import ArgumentError
 from whyrec.types import Float64Array, Int64Array
 
-_SECONDS_PER_DAY = 86_400
-_FIRST_DAY = 1_700_000_000
+FieldValue = tuple[str, str]
+"""The name of a field and one of its values."""
+
+_AGE_GROUPS = ("young", "grown", "old")
+_REGIONS = ("north", "east", "south", "west")
+_FIRST_EVENT = 1_700_000_000
+_MEAN_WAIT = 3 * 86_400
+"""Seconds between two events of a user, on average."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrueContributions:
     """What truly made the score of one item for one user, in logits."""
 
@@ -26,109 +33,102 @@ class TrueContributions:
     attributes: Mapping[str, float]
     """Of each field of the user."""
 
-    features: Mapping[tuple[str, str], float]
-    """Of each feature value of the item, named by field and value."""
+    features: Mapping[FieldValue, float]
+    """Of each feature value of the item."""
 
     @property
     def score(self) -> float:
         """The base value and all contributions together."""
-        return float(
-            self.base_value
-            + self.events.sum()
-            + sum(self.attributes.values())
-            + sum(self.features.values())
-        )
+        parts = (*self.events.tolist(), *self.attributes.values(), *self.features.values())
+        return self.base_value + sum(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """A made-up world: its tables, and the parameters that its events were drawn from.
+    """A made-up world: its tables, and the parameters that its events were drawn by.
 
-    The score of item i for a user with history H and attributes A is, in logits,
+    The score of item i for a user with the history H and the attribute values A is, in logits,
 
-        s(i) = appeal[i] + Σ_{e∈H} pull[c(e), c(i)] + Σ_{a∈A} taste[a, c(i)] + Σ_{x∈i} worth[x]
+        s(i) = appeal[i] + Σ_{e∈H} pull[c(e), c(i)] + Σ_{a∈A} taste[a][c(i)] + Σ_{x∈i} worth[x]
 
-    where c is the cluster of an item, which no table tells, and x runs over the item's feature
-    values. The score is a sum, so the Shapley value of every player is its own term; no other
-    attribution is right.
+    where c is the cluster of an item, which no table tells, and x runs over the feature values of
+    the item. The score is a sum over players, so the Shapley value of each is its own term.
     """
 
     events: pa.Table
-    """user_id, item_id, timestamp; each user's items all differ."""
+    """user_id, item_id, timestamp; the items of one user all differ."""
 
     items: pa.Table
-    """item_id, style (a category), topics (a list of tags)."""
+    """item_id, style (a category), topics (one to three tags)."""
 
     users: pa.Table
-    """user_id, age_group, region."""
+    """user_id, age_group, region (categories)."""
+
+    user_ids: Vocabulary
+    item_ids: Vocabulary
+
+    user_values: tuple[tuple[FieldValue, ...], ...]
+    """The attribute values of each user."""
+
+    item_values: tuple[tuple[FieldValue, ...], ...]
+    """The feature values of each item."""
 
     histories: Int64Array
     """int64 [n_users, n_events_per_user]: item index, oldest event first."""
 
     clusters: Int64Array
-    """int64 [n_items]: the cluster of each item."""
+    """int64 [n_items]: the hidden cluster of each item."""
 
     appeal: Float64Array
-    """float64 [n_items]."""
+    """float64 [n_items]: what an item has of its own."""
 
     pull: Float64Array
     """float64 [n_clusters, n_clusters]: what an event of one cluster adds to items of another."""
 
-    taste: Mapping[str, Mapping[str, Float64Array]]
-    """By field and value of the user: float64 [n_clusters]."""
+    taste: Mapping[FieldValue, Float64Array]
+    """What an attribute value of a user adds to items of each cluster: float64 [n_clusters]."""
 
-    worth: Mapping[str, Mapping[str, float]]
-    """By field and value of the item: logits."""
+    worth: Mapping[FieldValue, float]
+    """What a feature value adds to the item."""
 
     def true_contributions(self, user_id: Hashable, item_id: Hashable) -> TrueContributions:
-        """Return what each player adds to the score of an item for a user with the whole history.
+        """Return what each player adds to the score of an item for a user with all its history.
 
         Raises:
             UnknownUserError: there is no such user.
             UnknownItemError: there is no such item.
         """
-        user = self._user_index(user_id)
-        item = self._item_index(item_id)
+        user, item = self.user_ids.index_of(user_id), self.item_ids.index_of(item_id)
         cluster = self.clusters[item]
-        person, thing = self.users.slice(user, 1), self.items.slice(item, 1)
-        features = [("style", thing["style"][0].as_py())]
-        features += [("topics", topic) for topic in thing["topics"][0].as_py()]
         return TrueContributions(
             base_value=float(self.appeal[item]),
             events=self.pull[self.clusters[self.histories[user]], cluster],
             attributes={
-                field: float(by_value[person[field][0].as_py()][cluster])
-                for field, by_value in self.taste.items()
+                field: float(self.taste[field, value][cluster])
+                for field, value in self.user_values[user]
             },
-            features={(field, value): self.worth[field][value] for field, value in features},
+            features={value: self.worth[value] for value in self.item_values[item]},
         )
 
     def true_score(self, user_id: Hashable, item_id: Hashable) -> float:
-        """Return the score of an item for a user with the whole history, in logits."""
+        """Return the score of an item for a user with all its history, in logits.
+
+        Raises:
+            UnknownUserError: there is no such user.
+            UnknownItemError: there is no such item.
+        """
         return self.true_contributions(user_id, item_id).score
 
-    def true_scores(self, user_id: Hashable) -> Float64Array:
-        """Return float64 [n_items]: the scores of all items for a user with the whole history."""
-        user = self._user_index(user_id)
-        by_cluster = self.pull[self.clusters[self.histories[user]]].sum(axis=0)
-        person = self.users.slice(user, 1)
-        for field, by_value in self.taste.items():
-            by_cluster = by_cluster + by_value[person[field][0].as_py()]
-        return np.asarray(
-            by_cluster[self.clusters] + _item_terms(self.items, self.worth) + self.appeal
+    def true_scores(self) -> Float64Array:
+        """Return float64 [n_users, n_items]: all scores, with all the history of each user."""
+        pulled = self.pull[self.clusters[self.histories]].sum(axis=1)
+        return (
+            _scores_without_history(
+                self.user_values, self.item_values, self.clusters, self.taste, self.worth
+            )
+            + self.appeal
+            + pulled[:, self.clusters]
         )
-
-    def _user_index(self, user_id: Hashable) -> int:
-        names: list[Hashable] = self.users["user_id"].to_pylist()
-        if user_id not in names:
-            raise UnknownUserError(f"unknown user: {user_id!r}")
-        return names.index(user_id)
-
-    def _item_index(self, item_id: Hashable) -> int:
-        names: list[Hashable] = self.items["item_id"].to_pylist()
-        if item_id not in names:
-            raise UnknownItemError(f"unknown item: {item_id!r}")
-        return names.index(item_id)
 
 
 def synthetic(
@@ -145,8 +145,8 @@ def synthetic(
     """Make a world and draw its events.
 
     Each user draws one item after the other by softmax of the true scores under the history so
-    far, of the items not drawn before (see `World` for the score). So the events hold just what
-    the score says, and nothing else.
+    far, out of the items not drawn before; see `World` for the score. So the events hold what the
+    score says, and nothing else.
 
     Args:
         seed: the same seed gives the same world.
@@ -155,58 +155,65 @@ def synthetic(
         n_events_per_user: how many items each user draws; fewer than there are items.
         n_clusters: how many hidden clusters the items fall into.
         n_styles: how many categories the field style has.
-        n_topics: how many tags the field topics has; an item has one to three of them.
+        n_topics: how many tags the field topics has.
         appeal_spread: standard deviation of what items have of their own, in logits. It is no
-            player's making; 0 leaves all differences between items to their features.
+            player's making; 0 leaves all differences between items to players.
 
     Raises:
         ArgumentError: a number is too small, or there are too few items to draw from.
 
     >>> world = synthetic(seed=1)
-    >>> true = world.true_contributions("u7", "i3")
-    >>> true.score == world.true_score("u7", "i3")
+    >>> world.true_contributions("u7", "i3").score == world.true_score("u7", "i3")
     True
     """
-    sizes = {
-        "n_users": n_users,
-        "n_events_per_user": n_events_per_user,
-        "n_clusters": n_clusters,
-        "n_styles": n_styles,
-        "n_topics": n_topics,
-    }
-    for name, size in sizes.items():
-        if size < 1:
-            raise ArgumentError(f"{name} must be at least 1, not {size}")
+    _check_sizes(
+        n_users=n_users,
+        n_events_per_user=n_events_per_user,
+        n_clusters=n_clusters,
+        n_styles=n_styles,
+        n_topics=n_topics,
+    )
     if n_items <= n_events_per_user:
         raise ArgumentError(
             f"n_items must be more than n_events_per_user, not {n_items} for {n_events_per_user}"
         )
     random = np.random.default_rng(seed)
-    items = _draw_items(random, n_items, n_styles, n_topics)
-    users = _draw_users(random, n_users)
+    styles = [f"style {n}" for n in range(n_styles)]
+    topics = [f"topic {n}" for n in range(n_topics)]
+    user_values = _draw_user_values(random, n_users)
+    item_values = _draw_item_values(random, n_items, styles, topics)
     clusters = random.permutation(np.arange(n_items) % n_clusters)
     appeal = random.normal(0, appeal_spread, n_items)
-    # An event speaks for its own cluster and, less loudly and either way, of the others.
+    # An event speaks for its own cluster, and less loudly for or against the others.
     pull = random.normal(0, 0.08, (n_clusters, n_clusters)) + 0.3 * np.eye(n_clusters)
-    taste = {
-        field: {
-            value: random.normal(0, 0.7, n_clusters)
-            for value in sorted(set(users[field].to_pylist()))
-        }
-        for field in ("age_group", "region")
-    }
-    worth = {
-        "style": {f"style {n}": float(random.normal(0, 0.7)) for n in range(n_styles)},
-        "topics": {f"topic {n}": float(random.normal(0, 0.5)) for n in range(n_topics)},
-    }
-    scores = np.tile(appeal + _item_terms(items, worth), (n_users, 1))
-    for field, by_value in taste.items():
-        scores += np.array([by_value[value] for value in users[field].to_pylist()])[:, clusters]
+    people = [("age_group", age) for age in _AGE_GROUPS] + [("region", one) for one in _REGIONS]
+    taste = {value: random.normal(0, 0.7, n_clusters) for value in people}
+    worth = {("style", style): float(random.normal(0, 0.7)) for style in styles}
+    worth |= {("topics", topic): float(random.normal(0, 0.5)) for topic in topics}
+    scores = _scores_without_history(user_values, item_values, clusters, taste, worth) + appeal
     histories = _draw_histories(random, scores, pull, clusters, n_events_per_user)
+    user_ids = Vocabulary.from_ids((f"u{user}" for user in range(n_users)), "user")
+    item_ids = Vocabulary.from_ids((f"i{item}" for item in range(n_items)), "item")
     return World(
-        events=_event_table(random, histories),
-        items=items,
-        users=users,
+        events=_event_table(random, histories, user_ids, item_ids),
+        items=pa.table(
+            {
+                "item_id": list(item_ids),
+                "style": [style for (_, style), *_ in item_values],
+                "topics": [[topic for _, topic in row] for _, *row in item_values],
+            }
+        ),
+        users=pa.table(
+            {
+                "user_id": list(user_ids),
+                "age_group": [age for (_, age), _ in user_values],
+                "region": [region for _, (_, region) in user_values],
+            }
+        ),
+        user_ids=user_ids,
+        item_ids=item_ids,
+        user_values=user_values,
+        item_values=item_values,
         histories=histories,
         clusters=clusters,
         appeal=appeal,
@@ -214,6 +221,49 @@ def synthetic(
         taste=taste,
         worth=worth,
     )
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ArgumentError(f"{name} must be at least 1, not {size}")
+
+
+def _draw_user_values(
+    random: np.random.Generator, n_users: int
+) -> tuple[tuple[FieldValue, ...], ...]:
+    ages = random.integers(len(_AGE_GROUPS), size=n_users)
+    regions = random.integers(len(_REGIONS), size=n_users)
+    return tuple(
+        (("age_group", _AGE_GROUPS[age]), ("region", _REGIONS[region]))
+        for age, region in zip(ages, regions, strict=True)
+    )
+
+
+def _draw_item_values(
+    random: np.random.Generator, n_items: int, styles: list[str], topics: list[str]
+) -> tuple[tuple[FieldValue, ...], ...]:
+    values: list[tuple[FieldValue, ...]] = []
+    for style in random.integers(len(styles), size=n_items):
+        n_drawn = min(int(random.integers(1, 4)), len(topics))
+        drawn = np.sort(random.choice(len(topics), size=n_drawn, replace=False))
+        tags = (("topics", topics[topic]) for topic in drawn)
+        values.append((("style", styles[style]), *tags))
+    return tuple(values)
+
+
+def _scores_without_history(
+    user_values: tuple[tuple[FieldValue, ...], ...],
+    item_values: tuple[tuple[FieldValue, ...], ...],
+    clusters: Int64Array,
+    taste: Mapping[FieldValue, Float64Array],
+    worth: Mapping[FieldValue, float],
+) -> Float64Array:
+    """Return float64 [n_users, n_items]: what attributes and features add up to."""
+    by_cluster = np.array([sum(taste[value] for value in values) for values in user_values])
+    by_item = np.array([sum(worth[value] for value in values) for values in item_values])
+    scores: Float64Array = by_cluster[:, clusters] + by_item
+    return scores
 
 
 def _draw_histories(
@@ -225,62 +275,26 @@ def _draw_histories(
 ) -> Int64Array:
     """Draw the histories of all users at once, event by event."""
     scores = scores.copy()
-    people = np.arange(len(scores))
+    everybody = np.arange(len(scores))
     histories = np.empty((len(scores), n_events), np.int64)
     for step in range(n_events):
         # The largest of scores with Gumbel noise is a draw by their softmax.
         drawn = np.argmax(scores + random.gumbel(size=scores.shape), axis=1)
         histories[:, step] = drawn
         scores += pull[clusters[drawn]][:, clusters]
-        scores[people, drawn] = -np.inf
+        scores[everybody, drawn] = -np.inf
     return histories
 
 
-def _draw_items(
-    random: np.random.Generator, n_items: int, n_styles: int, n_topics: int
+def _event_table(
+    random: np.random.Generator, histories: Int64Array, user_ids: Vocabulary, item_ids: Vocabulary
 ) -> pa.Table:
-    styles = random.integers(n_styles, size=n_items)
-    counts = np.minimum(random.integers(1, 4, size=n_items), n_topics)
-    topics = [np.sort(random.choice(n_topics, size=int(n), replace=False)) for n in counts]
+    waits = 1 + np.floor(random.exponential(_MEAN_WAIT, size=histories.shape))
+    seconds = _FIRST_EVENT + np.cumsum(waits, axis=1).astype(np.int64)
     return pa.table(
         {
-            "item_id": [f"i{item}" for item in range(n_items)],
-            "style": [f"style {style}" for style in styles],
-            "topics": [[f"topic {topic}" for topic in row] for row in topics],
-        }
-    )
-
-
-def _draw_users(random: np.random.Generator, n_users: int) -> pa.Table:
-    ages, regions = ("young", "grown", "old"), ("north", "east", "south", "west")
-    return pa.table(
-        {
-            "user_id": [f"u{user}" for user in range(n_users)],
-            "age_group": [ages[n] for n in random.integers(len(ages), size=n_users)],
-            "region": [regions[n] for n in random.integers(len(regions), size=n_users)],
-        }
-    )
-
-
-def _item_terms(items: pa.Table, worth: Mapping[str, Mapping[str, float]]) -> Float64Array:
-    """Return float64 [n_items]: what the feature values of each item add up to."""
-    styles, topics = items["style"].to_pylist(), items["topics"].to_pylist()
-    return np.array(
-        [
-            worth["style"][style] + sum(worth["topics"][topic] for topic in row)
-            for style, row in zip(styles, topics, strict=True)
-        ]
-    )
-
-
-def _event_table(random: np.random.Generator, histories: Int64Array) -> pa.Table:
-    n_users, n_events = histories.shape
-    waits = random.exponential(3 * _SECONDS_PER_DAY, size=histories.shape)
-    seconds = _FIRST_DAY + np.cumsum(1 + np.floor(waits), axis=1).astype(np.int64)
-    return pa.table(
-        {
-            "user_id": [f"u{user}" for user in range(n_users) for _ in range(n_events)],
-            "item_id": [f"i{item}" for item in histories.ravel()],
+            "user_id": [user for user in user_ids for _ in range(histories.shape[1])],
+            "item_id": [item_ids[item] for item in histories.ravel()],
             "timestamp": pa.array(seconds.ravel()).cast(pa.timestamp("s", "UTC")),
         }
     )

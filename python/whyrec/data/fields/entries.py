@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from whyrec.types import Float32Array, Int64Array
 
 
@@ -19,9 +17,3 @@ class Entries:
 
     weights: Float32Array
     """float32 [n_entries]."""
-
-
-def equal_shares(rows: Int64Array, tokens: Int64Array) -> Entries:
-    """Weigh each of the n entries of a row 1/√n, so that rows of many do not outweigh others."""
-    counts = np.bincount(rows)
-    return Entries(rows, tokens, (1 / np.sqrt(counts[rows])).astype(np.float32))

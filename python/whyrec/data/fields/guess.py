@@ -4,18 +4,19 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from whyrec.data.distinct import Distinct, distinct_values
-from whyrec.data.fields.closed_sets import split_tags
 from whyrec.data.fields.specs import Categorical, Field, Numeric, Tags, Text
-from whyrec.data.numbers import holds_numbers, holds_times, read_numbers
+from whyrec.data.fields.tags import split_tags
+from whyrec.data.numbers import holds_numbers, read_numbers
 from whyrec.data.tables import Column
+from whyrec.data.tagged import can_be_stored
+from whyrec.data.times import holds_times
 from whyrec.errors import DataError
 
 _SEPARATORS = ("|", ";", ",")
 _FAIR_SHARE = 0.2
-"""The share of rows that must have a separator before a column counts as tags."""
+"""The share of distinct strings that must have a separator before a column counts as tags."""
 
 _LONGEST_TAG = 3
 """In words on average; longer parts are clauses of a text."""
@@ -23,7 +24,8 @@ _LONGEST_TAG = 3
 _SHORTEST_TEXT = 3
 """In words on average."""
 
-_CODE_NAME = re.compile(r"(^|_)(id|code|key|uuid|guid|sku|isbn|ean|upc|asin|url|uri)$")
+_CODE_NAME = re.compile(r"(^|_)(id|code|key|uuid|guid|sku|isbn|ean|upc|asin|zip|plz)$")
+"""Column names whose whole numbers are names, not amounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,19 @@ class Ignored:
 def guess_field(column: Column) -> Field | Ignored:
     """Guess the kind of field that a column is, or why it is of no use.
 
-    Lists are tags. Numbers and dates are numeric. Strings are tags where a separator (| ; or a
-    comma) splits a fair share of them into short parts that recur, text where they are several
-    words long and mostly differ, and categories otherwise. Of no use is a column that is empty,
-    the same in every row, or another code in every row.
+    - Lists are tags.
+    - Numbers and dates are numeric; whole numbers in a column called something like zip_code are
+      categories.
+    - Strings are tags where a separator (| or ; or a comma) splits a fair share of them into short
+      parts that recur; text where they are several words long and mostly differ; categories
+      otherwise.
+    - Anything else that can be compared is a category, such as true and false.
+
+    Of no use is a column that is empty, the same in every row, or another code in every row.
     """
-    missing = column.missing()
-    if missing.all():
+    if column.missing().all():
         return Ignored("every cell is missing")
-    if _holds_lists(column):
+    if column.holds_lists:
         return _guess_lists(column)
     try:
         cells = distinct_values(column)
@@ -57,17 +63,9 @@ def guess_field(column: Column) -> Field | Ignored:
         return _guess_numbers(column, differs)
     if holds_times(column):
         return Numeric()
-    if all(isinstance(value, str) for value in cells.values):
+    if column.holds_text:
         return _guess_texts(column, cells, differs)
-    return Ignored("every row has another value") if differs else Categorical()
-
-
-def _holds_lists(column: Column) -> bool:
-    if column.holds_objects:
-        kinds = {type(cell) for cell in column.objects() if cell is not None}
-        return kinds <= {list, tuple, set, frozenset, np.ndarray}
-    kind = column.cells.type
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+    return _guess_codes(cells, differs)
 
 
 def _guess_lists(column: Column) -> Field | Ignored:
@@ -85,41 +83,48 @@ def _guess_lists(column: Column) -> Field | Ignored:
 def _guess_numbers(column: Column, differs: bool) -> Field | Ignored:
     numbers = read_numbers(column)
     numbers = numbers[~np.isnan(numbers)]
-    if differs and (numbers == np.round(numbers)).all():
-        if np.ptp(numbers) == len(column) - 1:
-            return Ignored("it numbers the rows")
-        if _CODE_NAME.search(_snake(column.name)):
-            return Ignored("every row has another code")
+    if (numbers != np.round(numbers)).any():
+        return Numeric()
+    if differs and numbers.min() in (0, 1) and np.ptp(numbers) == len(column) - 1:
+        return Ignored("it numbers the rows")
+    if _CODE_NAME.search(_in_snake_case(column.name)):
+        return Ignored("every row has another code") if differs else Categorical()
     return Numeric()
 
 
 def _guess_texts(column: Column, cells: Distinct, differs: bool) -> Field | Ignored:
     texts = [str(value) for value in cells.values if value]
     if not texts:
-        return Ignored("every cell is missing")
+        return Ignored("every cell is empty")
     for separator in _SEPARATORS:
-        if _is_separator(separator, texts, column):
+        if _separates(separator, texts, column):
             return Tags(separator=separator)
     words = float(np.mean([len(text.split()) for text in texts]))
-    mostly_differs = len(cells.values) >= len(cells.rows) / 2
-    if words >= _SHORTEST_TEXT and mostly_differs:
+    if words >= _SHORTEST_TEXT and len(cells.values) >= len(cells.rows) / 2:
         return Text()
-    return Ignored("every row has another value") if differs else Categorical()
+    return _guess_codes(cells, differs)
 
 
-def _is_separator(separator: str, texts: list[str], column: Column) -> bool:
+def _guess_codes(cells: Distinct, differs: bool) -> Field | Ignored:
+    if differs:
+        return Ignored("every row has another value")
+    odd = next((value for value in cells.values if not can_be_stored(value)), None)
+    if odd is not None:
+        return Ignored(f"values of type {type(odd).__name__} cannot be stored")
+    return Categorical()
+
+
+def _separates(separator: str, texts: list[str], column: Column) -> bool:
     split = [text for text in texts if separator in text]
-    if len(split) < _FAIR_SHARE * len(texts):
+    if not split or len(split) < _FAIR_SHARE * len(texts):
         return False
-    parts = [part.strip() for text in split for part in text.split(separator)]
-    words = float(np.mean([len(part.split()) for part in parts]))
-    if words > _LONGEST_TAG:
+    parts = [part for text in split for part in text.split(separator)]
+    if float(np.mean([len(part.split()) for part in parts])) > _LONGEST_TAG:
         return False
     tags = split_tags(column, separator)
-    if separator == ",":  # found in names and sentences too, so the parts must clearly recur
-        return len(tags.values) <= len(tags.rows) / 2
-    return len(tags.values) < len(tags.rows)
+    # A comma is found in names and sentences too, so its parts must recur more clearly.
+    return len(tags.values) <= len(tags.rows) * (0.5 if separator == "," else 0.99)
 
 
-def _snake(name: str) -> str:
+def _in_snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])|[^0-9A-Za-z]+", "_", name).lower()

@@ -7,15 +7,16 @@ from typing import Any, Literal
 import numpy as np
 
 from whyrec.data.fields.entries import Entries
-from whyrec.data.fields.specs import Numeric
-from whyrec.data.numbers import SECONDS_PER_DAY, holds_times, read_numbers, read_times
+from whyrec.data.fields.specs import Kind, Numeric
+from whyrec.data.numbers import read_numbers
 from whyrec.data.tables import Column
+from whyrec.data.times import SECONDS_PER_DAY, holds_times, read_times
 from whyrec.types import Float32Array, Float64Array
 
 LINEAR_TO = 5.0
 """Standard deviations from the mean beyond which weights grow with the logarithm only."""
 
-Unit = Literal["number", "whole number", "date"]
+Unit = Literal["number", "whole number", "day"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,21 @@ class FittedNumeric:
     @classmethod
     def fit(cls, column: Column, spec: Numeric) -> "FittedNumeric":
         """Measure the mean and the spread of a column."""
-        numbers = _read(column)
+        unit: Unit = "day" if holds_times(column) else "number"
+        numbers = _read(column, unit)
         numbers = numbers[~np.isnan(numbers)]
-        unit: Unit = "number"
-        if holds_times(column):
-            unit = "date"
-        elif (numbers == np.round(numbers)).all():
+        if unit == "number" and (numbers == np.round(numbers)).all():
             unit = "whole number"
-        mean = float(numbers.mean()) if len(numbers) else 0.0
-        std = float(numbers.std()) if len(numbers) else 0.0
-        return cls(column.name, spec, mean, std if std > 0 else 1.0, unit)
+        if not len(numbers):
+            return cls(column.name, spec, 0.0, 1.0, unit)
+        if np.ptp(numbers) == 0:  # rounding could make it a very small spread
+            return cls(column.name, spec, float(numbers[0]), 1.0, unit)
+        return cls(column.name, spec, float(numbers.mean()), float(numbers.std()), unit)
+
+    @property
+    def kind(self) -> Kind:
+        """What the column was read as."""
+        return "numeric"
 
     @property
     def n_tokens(self) -> int:
@@ -52,17 +58,17 @@ class FittedNumeric:
 
     def encode(self, column: Column) -> Entries:
         """Read the number of each row as a weight."""
-        numbers = _read(column)
+        numbers = _read(column, self.unit)
         rows = np.flatnonzero(~np.isnan(numbers))
         return Entries(rows, np.zeros(len(rows), np.int64), self._weigh(numbers[rows]))
 
     def describe(self, token: int, weight: float) -> int | float | str:  # noqa: ARG002
         """Return the number that has a weight: the shortest decimal that encodes to it.
 
-        A date comes back as ISO text. Shortest, so that 1995 is not shown as 1995.0000029.
+        Shortest, so that 1995 is not shown as 1995.0000029. A date comes back as ISO 8601 text.
         """
         exact = self._unweigh(float(weight))
-        if self.unit == "date":
+        if self.unit == "day":
             day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=round(exact))
             return day.date().isoformat()
         for digits in range(1, 17):
@@ -87,7 +93,7 @@ class FittedNumeric:
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON data."""
         return {
-            "kind": "numeric",
+            "kind": self.kind,
             "name": self.name,
             "mean": self.mean,
             "std": self.std,
@@ -100,8 +106,9 @@ class FittedNumeric:
         return cls(state["name"], Numeric(), state["mean"], state["std"], state["unit"])
 
 
-def _read(column: Column) -> Float64Array:
-    if holds_times(column):
-        seconds, _ = read_times(column)
-        return seconds / SECONDS_PER_DAY
-    return read_numbers(column)
+def _read(column: Column, unit: Unit) -> Float64Array:
+    if unit != "day":
+        return read_numbers(column)
+    seconds, _ = read_times(column)
+    days: Float64Array = seconds / SECONDS_PER_DAY
+    return days

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from whyrec.data.features import Features
-from whyrec.data.fields.closed_sets import FittedCategorical, FittedTags
+from whyrec.data.fields.closed_set import FittedSet
 from whyrec.data.fields.guess import Ignored, guess_field
 from whyrec.data.fields.numeric import FittedNumeric
 from whyrec.data.fields.specs import Categorical, Field, Numeric, Tags, Text
@@ -19,11 +19,11 @@ from whyrec.data.wording import listed
 from whyrec.errors import ArgumentError, DataError, StorageError
 from whyrec.types import Int16Array, Int64Array
 
-FittedField: TypeAlias = FittedCategorical | FittedTags | FittedNumeric | FittedText
+FittedField: TypeAlias = FittedSet | FittedNumeric | FittedText
 
 _FITTED: dict[str, type[FittedField]] = {
-    "categorical": FittedCategorical,
-    "tags": FittedTags,
+    "categorical": FittedSet,
+    "tags": FittedSet,
     "numeric": FittedNumeric,
     "text": FittedText,
 }
@@ -181,10 +181,8 @@ def fit_fields(
 
 def _fit(column: Column, spec: Field) -> FittedField:
     match spec:
-        case Categorical():
-            return FittedCategorical.fit(column, spec)
-        case Tags():
-            return FittedTags.fit(column, spec)
+        case Categorical() | Tags():
+            return FittedSet.fit(column, spec)
         case Numeric():
             return FittedNumeric.fit(column, spec)
         case Text():

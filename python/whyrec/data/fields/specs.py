@@ -1,7 +1,7 @@
 """What a column can be read as: each field kind with its settings."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from whyrec.errors import ArgumentError
 
@@ -77,3 +77,6 @@ class Text:
 
 
 Field: TypeAlias = Categorical | Tags | Numeric | Text
+
+Kind: TypeAlias = Literal["categorical", "tags", "numeric", "text"]
+"""The name of each, as reports and stored states give it."""

@@ -1,15 +1,14 @@
 """Fields of free text: the strongest words of each row by TF-IDF."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from whyrec.data.fields.entries import Entries
-from whyrec.data.fields.specs import Text
+from whyrec.data.fields.specs import Kind, Text
 from whyrec.data.rows import offsets_of
 from whyrec.data.tables import Column
 from whyrec.errors import DataError
@@ -35,6 +34,11 @@ class FittedText:
             return cls(column.name, spec, (), ())
         words = tuple(map(str, vectorizer.get_feature_names_out()))
         return cls(column.name, spec, words, tuple(map(float, vectorizer.idf_)))
+
+    @property
+    def kind(self) -> Kind:
+        """What the column was read as."""
+        return "text"
 
     @property
     def n_tokens(self) -> int:
@@ -67,11 +71,9 @@ class FittedText:
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON data."""
         return {
-            "kind": "text",
+            "kind": self.kind,
             "name": self.name,
-            "max_words": self.spec.max_words,
-            "min_count": self.spec.min_count,
-            "max_features": self.spec.max_features,
+            "spec": asdict(self.spec),
             "words": list(self.words),
             "idf": list(self.idf),
         }
@@ -79,12 +81,7 @@ class FittedText:
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> "FittedText":
         """Read back what `to_json` gave."""
-        spec = Text(
-            max_words=state["max_words"],
-            min_count=state["min_count"],
-            max_features=state["max_features"],
-        )
-        return cls(state["name"], spec, tuple(state["words"]), tuple(state["idf"]))
+        return cls(state["name"], Text(**state["spec"]), tuple(state["words"]), tuple(state["idf"]))
 
 
 def _vectorizer(**settings: Any) -> Any:
@@ -93,8 +90,6 @@ def _vectorizer(**settings: Any) -> Any:
 
 
 def _texts(column: Column) -> list[str]:
-    if not column.holds_objects and not pa.types.is_large_string(column.cells.type):
-        raise DataError(f"{column} must hold text, not {column.cells.type}")
     cells = column.objects()
     for row, cell in enumerate(cells):
         if not isinstance(cell, str | None):
