@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from whyrec.data.tables import Column, as_python, plain_cells
+from whyrec.data.vocabulary import Vocabulary
 from whyrec.data.wording import some_rows
 from whyrec.errors import DataError
 from whyrec.types import Int64Array
@@ -26,6 +27,14 @@ class Distinct:
 
     rows: Int64Array
     """int64 [n_present]: the row of each code, rising; a row without a value is left out."""
+
+    def known_in(self, vocabulary: Vocabulary) -> tuple[Int64Array, Int64Array]:
+        """Return the rows whose value a vocabulary knows, and the index of each such value."""
+        is_known = np.array([value in vocabulary for value in self.values], bool)
+        known = [value for value in self.values if value in vocabulary]
+        indices, place = vocabulary.indices_of(known), np.cumsum(is_known) - 1
+        kept = is_known[self.codes]
+        return self.rows[kept], indices[place[self.codes[kept]]]
 
 
 def distinct_values(column: Column) -> Distinct:

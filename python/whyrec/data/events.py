@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whyrec.data.distinct import Distinct, distinct_ids, distinct_values
+from whyrec.data.distinct import distinct_ids, distinct_values
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.interactions import Interactions
 from whyrec.data.numbers import read_numbers
@@ -15,7 +15,7 @@ from whyrec.data.times import read_times
 from whyrec.data.vocabulary import Vocabulary
 from whyrec.data.wording import SHOWN, count, some, some_rows
 from whyrec.errors import DataError
-from whyrec.types import BoolArray, Float64Array, Int16Array, Int64Array
+from whyrec.types import BoolArray, Float32Array, Float64Array, Int16Array, Int64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +52,34 @@ def read_events(
         DataError: a row cannot be used, such as an event of an item outside the catalog; the
             message says which.
     """
-    who = distinct_ids(table[columns.user_id or ""])
-    what = distinct_ids(table[columns.item_id or ""])
-    users = Vocabulary.from_ids((*known_users, *who.values), "user")
+    item_column = table[columns.item_id or ""]
+    what, who = distinct_ids(item_column), distinct_ids(table[columns.user_id or ""])
     items = Vocabulary.from_ids(what.values, "item") if known_items is None else known_items
-    user_of_event = users.indices_of(who.values)[who.codes]
-    is_known = np.array([one in items for one in what.values], bool)[what.codes]
-    if not (is_known.all() or drop_unknown):
-        raise DataError(_tell_unknown(table[columns.item_id or ""], what, is_known, items))
-    if not is_known.any():
-        raise DataError("events: no event is of an item in the items table; are the ids the same?")
-    item_of_event = np.zeros(len(what.values), np.int64)
-    known_codes = np.unique(what.codes[is_known])
-    item_of_event[known_codes] = items.indices_of(what.values[code] for code in known_codes)
+    users = Vocabulary.from_ids((*known_users, *who.values), "user")
     times, time_unit = _read_times(table, columns)
     kinds, kind_names = _read_kinds(table, columns)
-    values = read_numbers(table[columns.value]).astype(np.float32) if columns.value else None
-    order = _by_user_and_time(user_of_event, times)
-    order = order[is_known[order]]
-    dropped = [what.values[code] for code in dict.fromkeys(what.codes[~is_known].tolist())]
-    return Events(
-        Interactions(
-            offsets_of(np.bincount(user_of_event[order], minlength=len(users))),
-            item_of_event[what.codes[order]].astype(np.int32),
-            kinds[order],
-            kind_names,
-            None if values is None else values[order],
-            None if times is None else times[order],
-        ),
-        users,
-        items,
-        time_unit,
-        int((~is_known).sum()),
-        tuple(dropped[:SHOWN]),
+    values = _read_values(table, columns)
+
+    rows, item_of_row = what.known_in(items)
+    unknown = np.ones(len(table), bool)
+    unknown[rows] = False
+    strangers = [what.values[code] for code in dict.fromkeys(what.codes[unknown].tolist())]
+    if unknown.all() or (strangers and not drop_unknown):
+        raise DataError(_tell_unknown(item_column, unknown, strangers, items))
+
+    user_of_row = users.indices_of(who.values)[who.codes][rows]
+    order = _by_user_and_time(user_of_row, None if times is None else times[rows])
+    rows = rows[order]
+    interactions = Interactions(
+        offsets_of(np.bincount(user_of_row, minlength=len(users))),
+        item_of_row[order].astype(np.int32),
+        kinds[rows],
+        kind_names,
+        None if values is None else values[rows],
+        None if times is None else times[rows],
     )
+    dropped = (int(unknown.sum()), tuple(strangers[:SHOWN]))
+    return Events(interactions, users, items, time_unit, *dropped)
 
 
 def _by_user_and_time(users: Int64Array, times: Float64Array | None) -> Int64Array:
@@ -93,6 +87,10 @@ def _by_user_and_time(users: Int64Array, times: Float64Array | None) -> Int64Arr
     if times is None:
         return np.argsort(users, kind="stable")
     return np.lexsort((times, users))
+
+
+def _read_values(table: Table, columns: EventColumns) -> Float32Array | None:
+    return read_numbers(table[columns.value]).astype(np.float32) if columns.value else None
 
 
 def _read_times(table: Table, columns: EventColumns) -> tuple[Float64Array | None, str | None]:
@@ -125,15 +123,14 @@ def _read_kinds(table: Table, columns: EventColumns) -> tuple[Int16Array, tuple[
     return codes, tuple(index_of)
 
 
-def _tell_unknown(column: Column, what: Distinct, is_known: BoolArray, items: Vocabulary) -> str:
-    unknown = [what.values[code] for code in dict.fromkeys(what.codes[~is_known].tolist())]
+def _tell_unknown(
+    column: Column, unknown: BoolArray, strangers: list[Hashable], items: Vocabulary
+) -> str:
     message = (
-        f"{column}: {count(int((~is_known).sum()), 'event')} of "
-        f"{count(len(unknown), 'item')} that the items table does not have: {some(unknown)} "
-        f'({some_rows(~is_known)}); add them to items, or pass unknown_items="drop"'
+        f"{column} has {count(int(unknown.sum()), 'event')} of {count(len(strangers), 'item')} "
+        f"that the items table does not have: {some(strangers)} ({some_rows(unknown)}); "
     )
-    if not is_known.any():
-        here, there = type(unknown[0]).__name__, type(items[0]).__name__
-        if here != there:
-            message += f" (the events have {here} ids, the items table {there} ids)"
-    return message
+    if not unknown.all():
+        return message + 'add them to items, or pass unknown_items="drop"'
+    here, there = type(strangers[0]).__name__, type(items[0]).__name__
+    return message + f"no event is of a known item (ids are {here} here, {there} there)"

@@ -137,15 +137,15 @@ class Vocabulary:
             StorageError: the table was not written by `to_arrow`.
         """
         names = table.column_names
-        if "id" in names:
-            return cls(tuple(table["id"].to_pylist()), of)
-        if "id_json" not in names:
-            raise StorageError(f'ids: the columns are {names}; "id" or "id_json" is needed')
         try:
-            tagged = [json.loads(str(text)) for text in table["id_json"].to_pylist()]
-        except ValueError as error:
-            raise StorageError(f"ids: damaged JSON: {error}") from error
-        return cls(tuple(map(decode_value, tagged)), of)
+            if "id" in names:
+                return cls(tuple(table["id"].to_pylist()), of)
+            if "id_json" in names:
+                tagged = [json.loads(str(text)) for text in table["id_json"].to_pylist()]
+                return cls(tuple(map(decode_value, tagged)), of)
+        except ValueError as error:  # no JSON, or an id that is there twice
+            raise StorageError(f"the stored ids are damaged: {error}") from error
+        raise StorageError(f'ids: the columns are {names}; "id" or "id_json" is needed')
 
 
 def _as_list(ids: Iterable[Hashable]) -> list[Hashable]:

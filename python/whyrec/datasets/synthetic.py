@@ -39,8 +39,8 @@ class TrueContributions:
     @property
     def score(self) -> float:
         """The base value and all contributions together."""
-        parts = (*self.events.tolist(), *self.attributes.values(), *self.features.values())
-        return self.base_value + sum(parts)
+        of_user = float(self.events.sum()) + sum(self.attributes.values())
+        return self.base_value + of_user + sum(self.features.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,13 +122,11 @@ class World:
     def true_scores(self) -> Float64Array:
         """Return float64 [n_users, n_items]: all scores, with all the history of each user."""
         pulled = self.pull[self.clusters[self.histories]].sum(axis=1)
-        return (
-            _scores_without_history(
-                self.user_values, self.item_values, self.clusters, self.taste, self.worth
-            )
-            + self.appeal
-            + pulled[:, self.clusters]
+        scores = _scores_without_history(
+            self.user_values, self.item_values, self.clusters, self.taste, self.worth
         )
+        scores += self.appeal + pulled[:, self.clusters]
+        return scores
 
 
 def synthetic(
@@ -185,7 +183,7 @@ def synthetic(
     clusters = random.permutation(np.arange(n_items) % n_clusters)
     appeal = random.normal(0, appeal_spread, n_items)
     # An event speaks for its own cluster, and less loudly for or against the others.
-    pull = random.normal(0, 0.08, (n_clusters, n_clusters)) + 0.3 * np.eye(n_clusters)
+    pull = random.normal(0, 0.08, (n_clusters, n_clusters)) + 0.2 * np.eye(n_clusters)
     people = [("age_group", age) for age in _AGE_GROUPS] + [("region", one) for one in _REGIONS]
     taste = {value: random.normal(0, 0.7, n_clusters) for value in people}
     worth = {("style", style): float(random.normal(0, 0.7)) for style in styles}
@@ -260,8 +258,8 @@ def _scores_without_history(
     worth: Mapping[FieldValue, float],
 ) -> Float64Array:
     """Return float64 [n_users, n_items]: what attributes and features add up to."""
-    by_cluster = np.array([sum(taste[value] for value in values) for values in user_values])
-    by_item = np.array([sum(worth[value] for value in values) for values in item_values])
+    by_cluster = np.array([np.sum([taste[a] for a in values], axis=0) for values in user_values])
+    by_item = np.array([sum(worth[x] for x in values) for values in item_values])
     scores: Float64Array = by_cluster[:, clusters] + by_item
     return scores
 
@@ -294,7 +292,7 @@ def _event_table(
     return pa.table(
         {
             "user_id": [user for user in user_ids for _ in range(histories.shape[1])],
-            "item_id": [item_ids[item] for item in histories.ravel()],
+            "item_id": [item_ids[item] for item in histories.ravel().tolist()],
             "timestamp": pa.array(seconds.ravel()).cast(pa.timestamp("s", "UTC")),
         }
     )

@@ -61,14 +61,7 @@ class FittedSet:
 
         Each of the n values of a row weighs 1/√n, so that rows of many do not outweigh others.
         """
-        found = _read(column, self.spec)
-        is_known = np.array([value in self.values for value in found.values], bool)
-        token_of_code = np.zeros(len(found.values), np.int64)
-        token_of_code[is_known] = self.values.indices_of(
-            value for value in found.values if value in self.values
-        )
-        kept = is_known[found.codes]
-        rows, tokens = found.rows[kept], token_of_code[found.codes[kept]]
+        rows, tokens = _read(column, self.spec).known_in(self.values)
         return Entries(rows, tokens, (1 / np.sqrt(np.bincount(rows)[rows])).astype(np.float32))
 
     def describe(self, token: int, weight: float) -> Hashable:  # noqa: ARG002

@@ -1,13 +1,14 @@
 """Cells of several tags each, as lists or separated strings, taken apart."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from whyrec.data.distinct import Distinct, distinct_values, number_arrow, number_values
-from whyrec.data.tables import Column, as_python, is_missing
+from whyrec.data.distinct import Distinct, distinct_values, number_values
+from whyrec.data.tables import Column, as_python, is_missing, plain_cells
 from whyrec.errors import DataError
 
 
@@ -37,14 +38,11 @@ def _of_arrow(column: Column, separator: str | None) -> Distinct:
         raise DataError(f"{column} must hold lists or strings to be read as tags, not {cells.type}")
     cells = cells.combine_chunks()
     rows = np.repeat(np.arange(len(cells)), cells.value_lengths().fill_null(0).to_numpy())
-    tags = cells.flatten()
-    if pa.types.is_nested(tags.type):
-        raise DataError(f"{column} holds {cells.type}; a tag must be a plain value, not a list")
-    if pa.types.is_large_string(tags.type) or pa.types.is_string(tags.type):
-        tags = pc.call_function("utf8_trim_whitespace", [tags])
-    present = ~np.asarray(tags.is_null(nan_is_null=True), bool)
-    values, codes = number_arrow(tags.filter(pa.array(present)))
-    return Distinct(values, codes, rows[present])
+    tags = Column(column.table, column.name, plain_cells(cells.flatten()))
+    if tags.holds_text:
+        tags = replace(tags, cells=pc.call_function("utf8_trim_whitespace", [tags.cells]))
+    found = distinct_values(tags)
+    return Distinct(found.values, found.codes, rows[found.rows])
 
 
 def _of_objects(column: Column, separator: str | None) -> Distinct:

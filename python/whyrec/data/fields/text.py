@@ -27,9 +27,10 @@ class FittedText:
     @classmethod
     def fit(cls, column: Column, spec: Text) -> "FittedText":
         """Learn the words of a column; there are none if no word occurs in min_count rows."""
+        texts = _texts(column)
         vectorizer = _vectorizer(min_df=spec.min_count, max_features=spec.max_features)
         try:
-            vectorizer.fit(_texts(column))
+            vectorizer.fit(texts)
         except ValueError:  # scikit-learn has nothing else to say that no word is left
             return cls(column.name, spec, (), ())
         words = tuple(map(str, vectorizer.get_feature_names_out()))
