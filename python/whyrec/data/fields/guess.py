@@ -85,7 +85,8 @@ def _guess_numbers(column: Column, differs: bool) -> Field | Ignored:
     numbers = numbers[~np.isnan(numbers)]
     if (numbers != np.round(numbers)).any():
         return Numeric()
-    if differs and numbers.min() in (0, 1) and np.ptp(numbers) == len(column) - 1:
+    counts_up = numbers.min() in (0, 1) and np.ptp(numbers) == len(column) - 1
+    if differs and counts_up and len(numbers) == len(column):
         return Ignored("it numbers the rows")
     if _CODE_NAME.search(_in_snake_case(column.name)):
         return Ignored("every row has another code") if differs else Categorical()
