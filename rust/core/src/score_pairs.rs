@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::error::reserve;
 use crate::item_index::ItemIndex;
-use crate::kernel::{GROUP, Kernel, LANES};
+use crate::kernel::{GROUP, Group, Kernel, LANES, Tile};
 use crate::workers::Workers;
 
 /// Pairs that are scored as one task.
@@ -36,7 +36,7 @@ pub fn score_pairs(
     workers.share_out(
         scores.chunks_mut(BLOCK).enumerate(),
         || vec![0.0; index.dimension() * LANES],
-        |tile, (block, scores)| {
+        |packed, (block, scores)| {
             let span = block * BLOCK..block * BLOCK + scores.len();
             score_block(
                 index,
@@ -44,7 +44,7 @@ pub fn score_pairs(
                 &rows[span.clone()],
                 &items[span],
                 kernel,
-                tile,
+                packed,
                 scores,
             );
             Ok(())
@@ -60,30 +60,27 @@ fn score_block(
     rows: &[i32],
     items: &[i32],
     kernel: Kernel,
-    tile: &mut [f32],
+    packed: &mut [f32],
     scores: &mut [f32],
 ) {
     let mut first = 0;
-    let mut tile_scores = [[0.0; LANES]; GROUP];
+    let mut run_scores = [[0.0; LANES]; GROUP];
     while first < rows.len() {
-        let run = rows[first..]
-            .iter()
-            .take(LANES)
-            .take_while(|row| **row == rows[first])
-            .count();
+        let same_row = rows[first..].iter().take_while(|row| **row == rows[first]);
+        let run = same_row.take(LANES).count();
         // Lanes beyond the run repeat its last item; their scores are not looked at.
-        let lanes: [usize; LANES] =
-            std::array::from_fn(|lane| items[first + lane.min(run - 1)] as usize);
-        kernel.pack(&lanes.map(|item| index.vector(item)), tile);
+        let lanes = std::array::from_fn(|lane| items[first + lane.min(run - 1)] as usize);
+        let tile = Tile {
+            rows: lanes.map(|item| index.vector(item)),
+            biases: lanes.map(|item| index.bias(item)),
+        };
         let row = rows[first] as usize;
-        kernel.score(
-            tile,
-            &lanes.map(|item| index.bias(item)),
-            &queries[row * index.dimension()..(row + 1) * index.dimension()],
-            &[f32::NEG_INFINITY],
-            &mut tile_scores,
-        );
-        scores[first..first + run].copy_from_slice(&tile_scores[0][..run]);
+        let query = Group {
+            queries: &queries[row * index.dimension()..(row + 1) * index.dimension()],
+            floors: &[f32::NEG_INFINITY],
+        };
+        kernel.score_rows(&tile, &tile, query, packed, &mut run_scores);
+        scores[first..first + run].copy_from_slice(&run_scores[0][..run]);
         first += run;
     }
 }

@@ -157,10 +157,10 @@ fn pool() -> Result<Arc<ThreadPool>, Error> {
 
     let mut slot = lock(&POOL);
     let process = std::process::id();
-    if let Some((owner, pool)) = &*slot {
-        if *owner == process {
-            return Ok(Arc::clone(pool));
-        }
+    if let Some((owner, pool)) = &*slot
+        && *owner == process
+    {
+        return Ok(Arc::clone(pool));
     }
     let pool = ThreadPoolBuilder::new()
         .num_threads(machine_threads())

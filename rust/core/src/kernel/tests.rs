@@ -4,73 +4,126 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn value() -> impl Strategy<Value = f32> {
-    prop_oneof![
-        -1e3_f32..1e3,
-        Just(0.0),
-        Just(-0.0),
-        Just(f32::MIN_POSITIVE),
-        Just(-1e-45),
-        -1e-30_f32..1e-30,
-        -1e15_f32..1e15,
-    ]
+/// Zeros of both signs, numbers near the smallest, and numbers of all sizes whose products fit.
+fn value(code: i32) -> f32 {
+    match code % 8 {
+        0 => 0.0,
+        1 => -0.0,
+        2 => f32::from_bits(code as u32 % 64),
+        3 => -f32::from_bits(code as u32 % 64),
+        _ => (code >> 8) as f32 * 2.0_f32.powi(code % 60 - 30),
+    }
+}
+
+fn values(count: usize) -> impl Strategy<Value = Vec<f32>> {
+    let codes = proptest::collection::vec(any::<i32>(), count);
+    codes.prop_map(|codes| codes.into_iter().map(value).collect())
+}
+
+/// A tile and a group of queries, owned.
+#[derive(Debug, Clone)]
+struct Case {
+    dimension: usize,
+    vectors: Vec<f32>,
+    biases: Vec<f32>,
+    queries: Vec<f32>,
+    floors: Vec<f32>,
 }
 
 prop_compose! {
-    fn tile()(dimension in 0_usize..40, queries in 1..=GROUP)(
-        rows in proptest::collection::vec(
-            proptest::collection::vec(value(), dimension), LANES),
-        group in proptest::collection::vec(value(), dimension * queries),
-        biases in proptest::collection::vec(value(), LANES),
-        floors in proptest::collection::vec(
-            prop_oneof![value(), Just(f32::NEG_INFINITY), Just(f32::INFINITY)], queries),
-    ) -> (Vec<Vec<f32>>, Vec<f32>, Vec<f32>, Vec<f32>) {
-        (rows, group, biases, floors)
+    fn case()(dimension in 0_usize..36, n_queries in 1..=GROUP, low in any::<bool>())(
+        dimension in Just(dimension),
+        vectors in values(dimension * LANES),
+        biases in values(LANES),
+        queries in values(dimension * n_queries),
+        floors in values(n_queries).prop_map(move |floors| {
+            if low { vec![f32::NEG_INFINITY; floors.len()] } else { floors }
+        }),
+    ) -> Case {
+        Case { dimension, vectors, biases, queries, floors }
     }
 }
 
-fn run(
-    kernel: Kernel,
-    rows: &[Vec<f32>],
-    group: &[f32],
-    biases: &[f32],
-    floors: &[f32],
-) -> (Vec<u32>, Hits, Vec<Option<[u32; LANES]>>) {
-    let rows: [&[f32]; LANES] = std::array::from_fn(|lane| rows[lane].as_slice());
-    let mut packed = vec![f32::NAN; rows[0].len() * LANES];
-    kernel.pack(&rows, &mut packed);
-    let mut scores = [[f32::NAN; LANES]; GROUP];
-    let biases = biases.try_into().unwrap();
-    let hits = kernel.score(&packed, biases, group, floors, &mut scores);
-    let written = (0..GROUP)
-        .map(|query| (hits[query] != 0).then(|| scores[query].map(f32::to_bits)))
-        .collect();
-    (
-        packed.iter().map(|value| value.to_bits()).collect(),
+/// What a kernel makes of a case, as bits.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    packed: Vec<u32>,
+    hits: Hits,
+    /// Only of queries with hits: the others are not promised.
+    scores: Vec<[u32; LANES]>,
+}
+
+impl Case {
+    fn tile(&self) -> Tile<'_> {
+        let vector = |lane| &self.vectors[lane * self.dimension..(lane + 1) * self.dimension];
+        Tile {
+            rows: std::array::from_fn(vector),
+            biases: std::array::from_fn(|lane| self.biases[lane]),
+        }
+    }
+
+    fn group(&self) -> Group<'_> {
+        Group {
+            queries: &self.queries,
+            floors: &self.floors,
+        }
+    }
+
+    fn packed_by(&self, kernel: Kernel) -> Vec<f32> {
+        let mut packed = vec![f32::NAN; self.vectors.len()];
+        kernel.pack(&self.tile(), &self.tile(), &mut packed);
+        packed
+    }
+
+    fn in_two_steps(&self, kernel: Kernel) -> Outcome {
+        let mut scores = [[f32::NAN; LANES]; GROUP];
+        let packed = self.packed_by(kernel);
+        let hits = kernel.score_packed(&packed, &self.tile().biases, self.group(), &mut scores);
+        outcome(&packed, hits, &scores)
+    }
+
+    fn in_one_step(&self, kernel: Kernel) -> Outcome {
+        let mut scores = [[f32::NAN; LANES]; GROUP];
+        let mut room = vec![f32::NAN; self.vectors.len()];
+        let hits = kernel.score_rows(
+            &self.tile(),
+            &self.tile(),
+            self.group(),
+            &mut room,
+            &mut scores,
+        );
+        outcome(&self.packed_by(kernel), hits, &scores)
+    }
+}
+
+fn outcome(packed: &[f32], hits: Hits, scores: &Scores) -> Outcome {
+    Outcome {
+        packed: packed.iter().map(|value| value.to_bits()).collect(),
         hits,
-        written,
-    )
+        scores: (0..GROUP)
+            .filter(|query| hits[*query] != 0)
+            .map(|query| scores[query].map(f32::to_bits))
+            .collect(),
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn the_fastest_kernel_gives_the_bits_of_the_scalar_twin(
-        (rows, group, biases, floors) in tile()
-    ) {
-        prop_assert_eq!(
-            run(Kernel::fastest(), &rows, &group, &biases, &floors),
-            run(Kernel::scalar(), &rows, &group, &biases, &floors)
-        );
+    fn the_fastest_kernel_gives_the_bits_of_the_scalar_twin(case in case()) {
+        let twin = case.in_two_steps(Kernel::scalar());
+        prop_assert_eq!(&case.in_one_step(Kernel::scalar()), &twin);
+        prop_assert_eq!(&case.in_two_steps(Kernel::fastest()), &twin);
+        prop_assert_eq!(&case.in_one_step(Kernel::fastest()), &twin);
     }
 
     #[test]
-    fn no_score_is_a_negative_zero((rows, group, biases, floors) in tile()) {
-        let everything = vec![f32::NEG_INFINITY; floors.len()];
-        let (_, _, scores) = run(Kernel::fastest(), &rows, &group, &biases, &everything);
-        for score in scores.into_iter().flatten().flatten() {
-            prop_assert_ne!(score, (-0.0_f32).to_bits());
+    fn no_score_is_a_negative_zero(case in case()) {
+        for kernel in [Kernel::scalar(), Kernel::fastest()] {
+            for scores in case.in_two_steps(kernel).scores {
+                prop_assert!(!scores.contains(&(-0.0_f32).to_bits()));
+            }
         }
     }
 }
@@ -84,16 +137,27 @@ fn the_fastest_kernel_is_the_vector_kernel_where_the_machine_has_one() {
 
 #[test]
 fn the_chain_is_fused_and_in_the_order_of_the_dimensions() {
-    // Squares of 1 + 2⁻¹² need 25 bits: a product that is rounded before it is added loses the last.
-    let value = 1.0 + 2.0_f32.powi(-12);
-    let rows = vec![vec![value, 1.0]; LANES];
-    let group = [value, -(1.0 + 2.0_f32.powi(-11))];
-    let (_, _, scores) = run(Kernel::fastest(), &rows, &group, &[0.0; LANES], &[-1.0]);
-    // The first link rounds to 1 + 2⁻¹¹ and the second takes that away.
-    assert_eq!(scores[0], Some([0.0_f32.to_bits(); LANES]));
-    let group = [-(1.0 + 2.0_f32.powi(-11)), value];
-    let rows = vec![vec![1.0, value]; LANES];
-    let (_, _, scores) = run(Kernel::fastest(), &rows, &group, &[0.0; LANES], &[-1.0]);
-    // In this order the square is never rounded by itself, so its last bit comes through.
-    assert_eq!(scores[0], Some([2.0_f32.powi(-24).to_bits(); LANES]));
+    // The square of 1 + 2⁻¹² is 1 + 2⁻¹¹ + 2⁻²⁴, one bit more than float32 has.
+    let (root, rounded) = (1.0 + 2.0_f32.powi(-12), 1.0 + 2.0_f32.powi(-11));
+    let score = |vector: [f32; 2], query: [f32; 2], kernel| {
+        let case = Case {
+            dimension: 2,
+            vectors: vector.repeat(LANES),
+            biases: vec![0.0; LANES],
+            queries: query.to_vec(),
+            floors: vec![f32::NEG_INFINITY],
+        };
+        let bits = case.in_one_step(kernel).scores[0];
+        assert_eq!(bits, [bits[0]; LANES]);
+        f32::from_bits(bits[0])
+    };
+    for kernel in [Kernel::scalar(), Kernel::fastest()] {
+        // The first link rounds the square, and the second takes away what is left.
+        assert_eq!(score([root, 1.0], [root, -rounded], kernel), 0.0);
+        // In this order the square is never rounded by itself: its last bit comes through.
+        assert_eq!(
+            score([1.0, root], [-rounded, root], kernel),
+            2.0_f32.powi(-24)
+        );
+    }
 }

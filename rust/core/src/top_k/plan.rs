@@ -6,7 +6,7 @@ use crate::Error;
 use crate::error::reserve;
 use crate::filters::SortedSets;
 use crate::item_index::ItemIndex;
-use crate::kernel::LANES;
+use crate::kernel::{GROUP, LANES};
 
 /// Most queries of a pass: with more, packed queries and selectors no longer stay in the caches.
 const MOST_QUERIES: usize = 256;
@@ -117,12 +117,13 @@ impl<'a> Plan<'a> {
     }
 
     /// All blocks of all passes, in order.
-    pub(super) fn blocks(&self) -> Vec<Block> {
+    pub(super) fn blocks(&self) -> Result<Vec<Block>, Error> {
         let mut blocks = Vec::new();
         for (pass, Pass { queries, source }) in self.passes.iter().enumerate() {
             let work_of_item = queries.len() * self.dimension.max(1);
             let tiles = (BLOCK_WORK / work_of_item).clamp(LANES, MOST_ITEMS) / LANES;
             let items = tiles * LANES;
+            reserve(&mut blocks, source.len().div_ceil(items))?;
             for first in (0..source.len()).step_by(items) {
                 blocks.push(Block {
                     pass,
@@ -130,11 +131,11 @@ impl<'a> Plan<'a> {
                 });
             }
         }
-        blocks
+        Ok(blocks)
     }
 }
 
 /// How many queries are scored together, given that each may hold 2k keys.
 fn queries_together(k: usize) -> usize {
-    (MOST_KEYS / k.max(1) / 2).clamp(crate::kernel::GROUP, MOST_QUERIES)
+    (MOST_KEYS / k.max(1) / 2).clamp(GROUP, MOST_QUERIES)
 }

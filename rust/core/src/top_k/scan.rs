@@ -1,4 +1,4 @@
-//! What a worker does with a block: pack, score, offer.
+//! What a worker does with a block: score tile by tile, and offer what reaches the floor.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use crate::Error;
 use crate::filters::SortedSets;
 use crate::item_index::ItemIndex;
-use crate::kernel::{GROUP, Kernel, LANES, TileScores};
+use crate::kernel::{FEW, GROUP, Group, Hits, Kernel, LANES, Scores, Tile};
 use crate::select::{Key, Selector, SharedFloor};
 use crate::workers::Workers;
 
-use super::plan::{Block, Pass, Plan};
+use super::plan::{Block, Pass, Plan, Source};
 
 /// Everything that the workers of one call share.
 pub(super) struct Scan<'a> {
@@ -31,32 +31,31 @@ impl<'a> Scan<'a> {
         kernel: Kernel,
         plan: &'a Plan<'a>,
     ) -> Self {
+        let rows = 0..plan.queries();
         Self {
             index,
             queries,
             excluded,
             kernel,
             plan,
-            floors: (0..plan.queries()).map(|_| SharedFloor::new()).collect(),
-            best: (0..plan.queries())
-                .map(|_| Mutex::new(Vec::new()))
-                .collect(),
+            floors: rows.clone().map(|_| SharedFloor::new()).collect(),
+            best: rows.map(|_| Mutex::new(Vec::new())).collect(),
         }
     }
 
     /// Return the best k keys of every query, in no order.
     pub(super) fn run(self, workers: &Workers) -> Result<Vec<Vec<Key>>, Error> {
         let busy = workers.share_out(
-            self.plan.blocks().into_iter(),
+            self.plan.blocks()?.into_iter(),
             || None,
             |scanner: &mut Option<Scanner>, block| {
                 // Blocks come in order, so a worker never returns to a pass that it has left.
-                if scanner.as_ref().is_some_and(|busy| busy.pass != block.pass) {
-                    scanner.take().into_iter().for_each(|done| done.finish());
+                if let Some(done) = scanner.take_if(|busy| busy.pass != block.pass) {
+                    done.finish();
                 }
                 scanner
                     .get_or_insert_with(|| Scanner::new(&self, block.pass))
-                    .scan(&block);
+                    .scan(block);
                 Ok(())
             },
         )?;
@@ -66,29 +65,48 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Queries that one tile is scored for at once.
-struct Group {
-    /// Counted from the first query of the pass.
-    members: Range<usize>,
-    /// Dimension by dimension, as the kernel wants them.
-    packed: Vec<f32>,
-}
-
 /// One worker, busy with one pass.
 struct Scanner<'s, 'a> {
     scan: &'s Scan<'a>,
     pass: usize,
-    groups: Vec<Group>,
+    groups: Vec<Members>,
     selectors: Vec<Selector>,
     /// One a query of the pass: a score below it need not be offered.
     floors: Vec<f32>,
-    tile: Vec<f32>,
-    scores: TileScores,
+    packed: Vec<f32>,
+    scores: Scores,
+}
+
+/// Queries of a pass that are scored together.
+struct Members {
+    /// Counted from the first query of the pass.
+    places: Range<usize>,
+    /// Dimension by dimension, as the kernel wants them.
+    queries: Vec<f32>,
+}
+
+/// Items of a tile, and how many of its lanes hold one; the lanes beyond repeat the last.
+struct Load<'a> {
+    items: [usize; LANES],
+    lanes: usize,
+    tile: Tile<'a>,
+}
+
+impl<'a> Load<'a> {
+    fn new(index: &'a ItemIndex, source: &Source, positions: Range<usize>) -> Self {
+        let lanes = positions.len().min(LANES);
+        let items = std::array::from_fn(|lane| source.item(positions.start + lane.min(lanes - 1)));
+        let tile = Tile {
+            rows: items.map(|item| index.vector(item)),
+            biases: items.map(|item| index.bias(item)),
+        };
+        Self { items, lanes, tile }
+    }
 }
 
 impl<'s, 'a> Scanner<'s, 'a> {
     fn new(scan: &'s Scan<'a>, pass: usize) -> Self {
-        let Pass { queries, .. } = &scan.plan.passes[pass];
+        let queries = &scan.plan.passes[pass].queries;
         let dimension = scan.index.dimension();
         Self {
             scan,
@@ -99,64 +117,73 @@ impl<'s, 'a> Scanner<'s, 'a> {
                 .map(|_| Selector::new(scan.plan.k))
                 .collect(),
             floors: vec![f32::NEG_INFINITY; queries.len()],
-            tile: vec![0.0; dimension * LANES],
+            packed: vec![0.0; dimension * LANES],
             scores: [[0.0; LANES]; GROUP],
         }
     }
 
-    fn scan(&mut self, block: &Block) {
+    /// Score the items of a block; none of them comes before an item of an earlier block.
+    fn scan(&mut self, block: Block) {
         let Scan {
             index,
             plan,
             kernel,
+            floors,
             ..
         } = self.scan;
         let Pass { queries, source } = &plan.passes[self.pass];
-        let shared = &self.scan.floors[queries.clone()];
-        for ((floor, selector), shared) in self.floors.iter_mut().zip(&self.selectors).zip(shared) {
-            *floor = selector.floor(shared);
+        for (place, query) in queries.clone().enumerate() {
+            self.floors[place] = self.selectors[place].floor(&floors[query]);
         }
-        for first in block.positions.clone().step_by(LANES) {
-            let lanes = LANES.min(block.positions.end - first);
-            // Lanes beyond the last item repeat it; their hits are not looked at.
-            let items: [usize; LANES] =
-                std::array::from_fn(|lane| source.item(first + lane.min(lanes - 1)));
-            let biases = items.map(|item| index.bias(item));
-            kernel.pack(&items.map(|item| index.vector(item)), &mut self.tile);
+        let Range { start, end } = block.positions;
+        let mut next = Load::new(index, source, start..end);
+        for first in (start..end).step_by(LANES) {
+            let load = next;
+            // After the last tile there is none to fetch; its own last item will do.
+            next = Load::new(index, source, (first + LANES).min(end - 1)..end);
+            if queries.len() > FEW {
+                kernel.pack(&load.tile, &next.tile, &mut self.packed);
+            }
             for group in 0..self.groups.len() {
-                let Group { members, packed } = &self.groups[group];
-                let hits = kernel.score(
-                    &self.tile,
-                    &biases,
-                    packed,
-                    &self.floors[members.clone()],
-                    &mut self.scores,
-                );
-                for (place, member) in members.clone().enumerate() {
-                    let hits = hits[place] & (u32::MAX >> (u32::BITS as usize - lanes));
-                    if hits != 0 {
-                        self.offer(member, place, hits, &items);
-                    }
+                let hits = self.score(group, &load.tile, &next.tile);
+                if hits != [0; GROUP] {
+                    self.offer(group, hits, &load);
                 }
             }
         }
     }
 
-    /// Offer the items of a tile whose lanes are set in `hits` to one query.
-    #[cold]
-    fn offer(&mut self, member: usize, place: usize, mut hits: u32, items: &[usize; LANES]) {
-        let query = self.scan.plan.passes[self.pass].queries.start + member;
-        let shared = &self.scan.floors[query];
-        let excluded = self.scan.excluded.map_or(&[][..], |sets| sets.of(query));
-        while hits != 0 {
-            let lane = hits.trailing_zeros() as usize;
-            hits &= hits - 1;
-            let item = items[lane] as u32;
-            if excluded.binary_search(&item).is_err() {
-                self.selectors[member].offer(Key::new(self.scores[place][lane], item), shared);
-            }
+    /// Score a tile, packed already unless the queries are few, for a group of queries.
+    fn score(&mut self, group: usize, tile: &Tile, next: &Tile) -> Hits {
+        let kernel = self.scan.kernel;
+        let Members { places, queries } = &self.groups[group];
+        let group = Group {
+            queries,
+            floors: &self.floors[places.clone()],
+        };
+        if self.floors.len() > FEW {
+            kernel.score_packed(&self.packed, &tile.biases, group, &mut self.scores)
+        } else {
+            kernel.score_rows(tile, next, group, &mut self.packed, &mut self.scores)
         }
-        self.floors[member] = self.selectors[member].floor(shared);
+    }
+
+    /// Offer the items of the lanes that reached the floor of a query of the group.
+    fn offer(&mut self, group: usize, hits: Hits, load: &Load) {
+        let first_query = self.scan.plan.passes[self.pass].queries.start;
+        for (member, place) in self.groups[group].places.clone().enumerate() {
+            let query = first_query + place;
+            let shared = &self.scan.floors[query];
+            let excluded = self.scan.excluded.map_or(&[][..], |sets| sets.of(query));
+            for lane in lanes(hits[member]).take_while(|lane| *lane < load.lanes) {
+                let item = load.items[lane] as u32;
+                if excluded.binary_search(&item).is_err() {
+                    let key = Key::new(self.scores[member][lane], item);
+                    self.selectors[place].offer(key, shared);
+                }
+            }
+            self.floors[place] = self.selectors[place].floor(shared);
+        }
     }
 
     /// Hand over what was chosen.
@@ -168,19 +195,28 @@ impl<'s, 'a> Scanner<'s, 'a> {
     }
 }
 
+/// The lanes whose bits are set, rising.
+fn lanes(mut bits: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lane = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(lane)
+    })
+}
+
 /// Split the queries of a pass into groups of about one size, and pack each.
-fn groups(queries: &[f32], dimension: usize, rows: &Range<usize>) -> Vec<Group> {
+fn groups(queries: &[f32], dimension: usize, rows: &Range<usize>) -> Vec<Members> {
     let count = rows.len().div_ceil(GROUP);
-    (0..count)
-        .map(|group| {
-            let members = group * rows.len() / count..(group + 1) * rows.len() / count;
-            let mut packed = Vec::with_capacity(members.len() * dimension);
-            for step in 0..dimension {
-                for member in members.clone() {
-                    packed.push(queries[(rows.start + member) * dimension + step]);
-                }
-            }
-            Group { members, packed }
-        })
-        .collect()
+    let members = |group| {
+        let places = group * rows.len() / count..(group + 1) * rows.len() / count;
+        let packed = (0..dimension).flat_map(|step| {
+            let value = move |place| queries[(rows.start + place) * dimension + step];
+            places.clone().map(value)
+        });
+        Members {
+            queries: packed.collect(),
+            places: places.clone(),
+        }
+    };
+    (0..count).map(members).collect()
 }
