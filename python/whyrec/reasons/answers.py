@@ -1,0 +1,89 @@
+"""Puts ranked items and their breakdowns together into what the SDK answers with."""
+
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.reasons.breakdown import Breakdown
+from whyrec.reasons.explanation import Explanation
+from whyrec.reasons.recommendation import Recommendation, Recommendations
+from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
+
+
+def recommendations_of(
+    dataset: Dataset,
+    user_ids: Sequence[Hashable | None],
+    histories: Histories,
+    offsets: Int64Array,
+    items: Int32Array,
+    scores: Float32Array | Float64Array,
+    *,
+    k: int,
+    breakdowns: Sequence[Breakdown] | None = None,
+) -> list[Recommendations]:
+    """Return the answer for each user of a batch.
+
+    Args:
+        dataset: what the indices stand for.
+        user_ids: one per row of histories; None for a visitor.
+        histories: what the answers are drawn from.
+        offsets: int64 [n_rows + 1], the items of row r are those from offsets[r] to offsets[r + 1].
+        items: int32 [n_ranked], item index, best first in each row.
+        scores: [n_ranked], the logit that ranked each item.
+        k: how many items were asked for.
+        breakdowns: how each of the scores comes about; None answers without reasons.
+    """
+    ranks = np.arange(len(items)) - np.repeat(offsets[:-1], np.diff(offsets)) + 1
+    ranked = [
+        Recommendation(rank, dataset.items[item], dataset.item_labels[item], score)
+        for rank, item, score in zip(ranks.tolist(), items.tolist(), scores.tolist(), strict=True)
+    ]
+    if breakdowns is not None:
+        ranked = [
+            _explained(each, breakdown) for each, breakdown in zip(ranked, breakdowns, strict=True)
+        ]
+    return [
+        Recommendations(user_id, tuple(ranked[start:end]), k, n_events > 0)
+        for user_id, (start, end), n_events in zip(
+            user_ids, pairwise(offsets.tolist()), histories.counts().tolist(), strict=True
+        )
+    ]
+
+
+def explanation_of(
+    dataset: Dataset,
+    user_id: Hashable | None,
+    histories: Histories,
+    item: int,
+    breakdown: Breakdown,
+) -> Explanation:
+    """Return the answer to why an item scores as it does, for the one row of histories."""
+    return Explanation(
+        user_id,
+        dataset.items[item],
+        dataset.item_labels[item],
+        breakdown.score,
+        breakdown.reasons,
+        breakdown.base_value,
+        breakdown.efficiency_gap,
+        breakdown.tier,
+        bool(histories.counts()[0] > 0),
+    )
+
+
+def _explained(ranked: Recommendation, breakdown: Breakdown) -> Recommendation:
+    return Recommendation(
+        ranked.rank,
+        ranked.item_id,
+        ranked.label,
+        ranked.score,
+        breakdown.reasons,
+        breakdown.base_value,
+        breakdown.other_contribution,
+        # The parts add up to the score that is shown, even if the explainer's own rounds elsewhere.
+        breakdown.efficiency_gap + (ranked.score - breakdown.score),
+        breakdown.tier,
+    )

@@ -1,0 +1,123 @@
+"""What the SDK answers with to "why this item for this user?": all reasons at once."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from rich.table import Table
+
+from whyrec.reasons.display import NO_HISTORY, Grid
+from whyrec.reasons.export import arrow_table, json_text, pandas_frame, reason_dict, rows_of
+from whyrec.reasons.reason import Reason
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation:
+    """Why one user's score of one item is what it is: all reasons, the strongest first.
+
+    base_value + the contributions of the reasons + efficiency_gap is the score, up to rounding
+    in float64.
+    """
+
+    user_id: Hashable | None
+    """None for a visitor without an id."""
+
+    item_id: Hashable
+    label: str
+    """The item's name for people."""
+
+    score: float
+    """In logits."""
+
+    reasons: tuple[Reason, ...]
+    base_value: float
+    """What the item scores, in logits, for somebody of whom nothing is known."""
+
+    efficiency_gap: float
+    """The part of the score, in logits, that no contribution accounts for."""
+
+    tier: str
+    """Which explainer found the contributions."""
+
+    personalised: bool
+    """Whether there was a history to answer from."""
+
+    @property
+    def note(self) -> str | None:
+        """What a reader must know of the answer as a whole, if anything."""
+        return None if self.personalised else NO_HISTORY
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything as dicts and lists, ids as they are."""
+        extent: dict[str, object] = {"personalised": self.personalised, "note": self.note}
+        return {
+            **self._head(),
+            **extent,
+            "reasons": [reason_dict(reason) for reason in self.reasons],
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return `to_dict` as JSON; what JSON does not know, such as a date, by its str()."""
+        return json_text(self.to_dict(), indent)
+
+    def to_arrow(self) -> pa.Table:
+        """Return one row per reason, with the columns of `Recommendations.to_arrow` that apply."""
+        rows = rows_of(self._head(), self.reasons)
+        return arrow_table(rows, leave_out=frozenset({"rank", "other_contribution"}))
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return `to_arrow` as a data frame.
+
+        Raises:
+            MissingDependencyError: there is no pandas.
+        """
+        return pandas_frame(self.to_arrow())
+
+    def _head(self) -> dict[str, object]:
+        return {
+            "user_id": self.user_id,
+            "item_id": self.item_id,
+            "label": self.label,
+            "score": self.score,
+            "base_value": self.base_value,
+            "efficiency_gap": self.efficiency_gap,
+            "tier": self.tier,
+        }
+
+    def _grid(self) -> Grid:
+        who = "a visitor" if self.user_id is None else f"user {self.user_id!r}"
+        rows = [(f"{self.base_value:.3f}", "", "base value: nothing known of who asks")]
+        rows += [
+            (f"{reason.contribution:+.3f}", f"{reason.share:+.1%}", reason.text)
+            for reason in self.reasons
+        ]
+        rows += [
+            (f"{self.efficiency_gap:+.1e}", "", "efficiency gap: what no reason accounts for"),
+            (f"{self.score:.3f}", "", "score"),
+        ]
+        return Grid(
+            f"Why {self.label} scores {self.score:.3f} for {who}",
+            ("logits", "share", "reason"),
+            tuple(rows),
+            self.note,
+            frozenset({"logits", "share"}),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Explanation(user_id={self.user_id!r}, item_id={self.item_id!r}, "
+            f"score={self.score:.4f}, {len(self.reasons)} reasons)"
+        )
+
+    def __str__(self) -> str:
+        return self._grid().to_text()
+
+    def __rich__(self) -> Table:
+        return self._grid().to_rich()
+
+    def _repr_html_(self) -> str:
+        return self._grid().to_html()

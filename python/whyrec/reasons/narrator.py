@@ -1,0 +1,188 @@
+"""Looks up what the players of an explanation stand for, and tells it in words."""
+
+from collections.abc import Hashable, Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.features import Features
+from whyrec.data.interactions import Histories
+from whyrec.data.rows import gather_rows
+from whyrec.explain.attribution import Attributions, PlayerKind
+from whyrec.reasons.grouping import Picked
+from whyrec.reasons.reason import Reason, ReasonKind
+from whyrec.reasons.text import Wording
+from whyrec.types import BoolArray, Float64Array, Int64Array
+
+
+class Told(NamedTuple):
+    """What a reason says, without its numbers."""
+
+    kind: ReasonKind
+    source: Hashable
+    value: object
+    event: str | None
+    text: str
+
+
+class Narrator:
+    """Tells the reasons of one batch of pairs."""
+
+    def __init__(
+        self, dataset: Dataset, histories: Histories, attributions: Attributions, wording: Wording
+    ) -> None:
+        self._dataset = dataset
+        self._histories = histories
+        self._pairs = attributions.pairs
+        self._players = attributions.players
+        self._wording = wording
+
+    def tell(
+        self, picked: Picked, contributions: Float64Array, shares: Float64Array
+    ) -> list[Reason]:
+        """Return one reason per picked group.
+
+        contributions: float64 [n_picked], in logits; shares: float64 [n_picked].
+        """
+        kinds = self._players.kinds[picked.players[picked.offsets[:-1]]]
+        is_shared = np.zeros(len(kinds), bool)
+        is_shared[picked.shared] = True
+        against = contributions < 0
+        told: dict[int, Told] = {}
+        for which, tell in (
+            (np.flatnonzero((kinds == PlayerKind.EVENT) & ~is_shared), self._tell_history),
+            (np.flatnonzero(is_shared), self._tell_groups),
+            (np.flatnonzero(kinds == PlayerKind.ATTRIBUTE), self._tell_attributes),
+            (np.flatnonzero(kinds == PlayerKind.FEATURE), self._tell_features),
+        ):
+            if len(which):
+                told.update(
+                    zip(which.tolist(), tell(picked, which, against[which].tolist()), strict=True)
+                )
+        firsts = self._players.offsets[picked.pairs]
+        places = (picked.players - np.repeat(firsts, np.diff(picked.offsets))).tolist()
+        numbers = zip(contributions.tolist(), shares.tolist(), strict=True)
+        spans = pairwise(picked.offsets.tolist())
+        reasons = []
+        for index, ((contribution, share), (start, end)) in enumerate(
+            zip(numbers, spans, strict=True)
+        ):
+            kind, source, value, event, text = told[index]
+            players = tuple(places[start:end])
+            reasons.append(Reason(kind, source, value, event, contribution, share, text, players))
+        return reasons
+
+    def _tell_history(
+        self, picked: Picked, which: Int64Array, against: list[bool]
+    ) -> Iterator[Told]:
+        offsets, events = self._events(picked, which)
+        firsts = events[offsets[:-1]]
+        kind_names = self._dataset.interactions.kind_names
+        kinds = self._histories.kinds
+        values = self._histories.values
+        ratings = _Ratings()
+        for item, kind, same_kind, value, same_value, times, speaks_against in zip(
+            self._histories.items[firsts].tolist(),
+            kinds[firsts].tolist(),
+            _agree(kinds[events], offsets).tolist(),
+            values[firsts],
+            # NaN, which stands for no rating, agrees with nothing.
+            _agree(values[events], offsets).tolist(),
+            np.diff(offsets).tolist(),
+            against,
+            strict=True,
+        ):
+            event = (kind_names[kind] or None) if same_kind else None
+            rating = ratings[value] if same_value else None
+            text = self._wording.history(
+                self._dataset.item_labels[item],
+                event=event,
+                rating=rating,
+                times=times,
+                against=speaks_against,
+            )
+            yield Told(ReasonKind.HISTORY, self._dataset.items[item], rating, event, text)
+
+    def _tell_groups(
+        self, picked: Picked, which: Int64Array, against: list[bool]
+    ) -> Iterator[Told]:
+        offsets, events = self._events(picked, which)
+        groups = np.repeat(np.arange(len(which)), np.diff(offsets))
+        n_catalog = len(self._dataset.items)
+        keys = np.sort(groups * n_catalog + self._histories.items[events])
+        distinct = keys[np.diff(keys, prepend=-1) > 0] // n_catalog
+        n_items = np.bincount(distinct, minlength=len(which))
+        tokens = picked.tokens[np.argsort(picked.shared)]
+        schema = self._dataset.item_features.schema
+        known = {token: schema.describe(token, 1.0) for token in set(tokens.tolist())}
+        for token, count, speaks_against in zip(
+            tokens.tolist(), n_items.tolist(), against, strict=True
+        ):
+            field, value = known[token]
+            text = self._wording.history_group(field, value, n_items=count, against=speaks_against)
+            yield Told(ReasonKind.HISTORY_GROUP, field, value, None, text)
+
+    def _tell_attributes(
+        self, picked: Picked, which: Int64Array, against: list[bool]
+    ) -> Iterator[Told]:
+        attributes = self._histories.attributes
+        rows = self._pairs.rows[picked.pairs[which]].tolist()
+        fields = self._players.sources[picked.players[picked.offsets[which]]].tolist()
+        known: dict[tuple[int, int], tuple[str, object]] = {}
+        for row, field, speaks_against in zip(rows, fields, against, strict=True):
+            if (row, field) not in known:
+                known[row, field] = _attribute(attributes, row, field)
+            name, value = known[row, field]
+            text = self._wording.user_attribute(name, value, against=speaks_against)
+            yield Told(ReasonKind.USER_ATTRIBUTE, name, value, None, text)
+
+    def _tell_features(
+        self, picked: Picked, which: Int64Array, against: list[bool]
+    ) -> Iterator[Told]:
+        features = self._dataset.item_features
+        starts = features.offsets[self._pairs.items[picked.pairs[which]]]
+        positions = starts + self._players.sources[picked.players[picked.offsets[which]]]
+        known: dict[int, tuple[str, object]] = {}
+        for position, speaks_against in zip(positions.tolist(), against, strict=True):
+            if position not in known:
+                known[position] = _described(features, position)
+            name, value = known[position]
+            text = self._wording.item_feature(name, value, against=speaks_against)
+            yield Told(ReasonKind.ITEM_FEATURE, name, value, None, text)
+
+    def _events(self, picked: Picked, which: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """Return the offsets and the events, as positions in the histories, of some groups."""
+        offsets, positions = gather_rows(picked.offsets, which)
+        rows = self._pairs.rows[picked.pairs[which]]
+        starts = np.repeat(self._histories.offsets[rows], np.diff(offsets))
+        return offsets, starts + self._players.sources[picked.players[positions]]
+
+
+class _Ratings(dict[np.float32, float]):
+    """The shortest decimal of each value: the 3.3 that came in, not 3.299999952316284."""
+
+    def __missing__(self, value: np.float32) -> float:
+        self[value] = float(str(value))
+        return self[value]
+
+
+def _agree(values: np.ndarray[Any, Any], offsets: Int64Array) -> BoolArray:
+    """Tell of each group, none of which is empty, whether all its values are the same."""
+    firsts = np.repeat(values[offsets[:-1]], np.diff(offsets))
+    return np.logical_and.reduceat(values == firsts, offsets[:-1])
+
+
+def _attribute(attributes: Features, row: int, field: int) -> tuple[str, object]:
+    """Return the name of a user's field, and its value or the tuple of its values."""
+    first, last = attributes.offsets[row], attributes.offsets[row + 1]
+    in_field = attributes.schema.token_fields[attributes.tokens[first:last]] == field
+    described = [_described(attributes, first + place) for place in np.flatnonzero(in_field)]
+    values = tuple(value for _, value in described)
+    return described[0][0], values if len(values) > 1 else values[0]
+
+
+def _described(features: Features, position: int) -> tuple[str, object]:
+    token, weight = int(features.tokens[position]), float(features.weights[position])
+    return features.schema.describe(token, weight)

@@ -1,0 +1,61 @@
+"""A reason: one contribution to a score, with the words for it."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ReasonKind(StrEnum):
+    """Where a reason comes from."""
+
+    HISTORY = "history"
+    """An item of the user's history, all its events folded together."""
+
+    HISTORY_GROUP = "history_group"
+    """Several items of the user's history that share a tag or a category."""
+
+    USER_ATTRIBUTE = "user_attribute"
+    """What is known of the user in one field."""
+
+    ITEM_FEATURE = "item_feature"
+    """A feature value of the recommended item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an item scored as it did, in part."""
+
+    kind: ReasonKind
+
+    source: Hashable
+    """The item's id for history; the field's name for groups, attributes and features."""
+
+    value: object
+    """The rating of an event, the tag of a group, the value of an attribute or a feature.
+
+    An attribute of several values gives a tuple. None where an event has no rating, or where
+    several events that fold into one reason differ in it.
+    """
+
+    event: str | None
+    """The kind of event, such as purchase; None outside history and where events have no kind."""
+
+    contribution: float
+    """In logits; negative when it speaks against the item."""
+
+    share: float
+    """The contribution over the sum of the absolute contributions of all players, from −1 to 1."""
+
+    text: str
+    """The reason in words."""
+
+    players: tuple[int, ...] = field(repr=False)
+    """The players that fold into it, as positions among the players of the pair, rising."""
+
+    @property
+    def n_players(self) -> int:
+        """How many players fold into it."""
+        return len(self.players)
+
+    def __str__(self) -> str:
+        return f"{self.contribution:+.3f} {self.text}"

@@ -1,0 +1,192 @@
+"""What the SDK answers with: recommendations, frozen, ready to show or export."""
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+import pyarrow as pa
+from rich.table import Table
+
+from whyrec.reasons.display import NO_HISTORY, Grid
+from whyrec.reasons.export import arrow_table, json_text, pandas_frame, reason_dict, rows_of
+from whyrec.reasons.reason import Reason
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One recommended item.
+
+    With reasons, base_value + the contributions of the reasons + other_contribution +
+    efficiency_gap is the score, up to rounding in float64. Without, there are no reasons and
+    base_value, other_contribution, efficiency_gap and tier are None.
+    """
+
+    rank: int
+    """From 1."""
+
+    item_id: Hashable
+    label: str
+    """The item's name for people."""
+
+    score: float
+    """The logit that ranked the item."""
+
+    reasons: tuple[Reason, ...] = ()
+    """The strongest reasons, by absolute contribution."""
+
+    base_value: float | None = None
+    """What the item scores, in logits, for somebody of whom nothing is known."""
+
+    other_contribution: float | None = None
+    """The contributions, in logits, of all that is not among the reasons."""
+
+    efficiency_gap: float | None = None
+    """The part of the score, in logits, that no contribution accounts for."""
+
+    tier: str | None = None
+    """Which explainer found the contributions."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return all fields, ids as they are, reasons as dicts."""
+        return {**self._head(), "reasons": [reason_dict(reason) for reason in self.reasons]}
+
+    def _head(self) -> dict[str, object]:
+        return {
+            "rank": self.rank,
+            "item_id": self.item_id,
+            "label": self.label,
+            "score": self.score,
+            "base_value": self.base_value,
+            "other_contribution": self.other_contribution,
+            "efficiency_gap": self.efficiency_gap,
+            "tier": self.tier,
+        }
+
+    def __repr__(self) -> str:
+        reasons = f", {len(self.reasons)} reasons" if self.tier is not None else ""
+        return f"Recommendation({self.rank}, {self.item_id!r}, score={self.score:.4f}{reasons})"
+
+    def __str__(self) -> str:
+        lines = [f"{self.rank}. {self.label} ({self.score:.3f})"]
+        return "\n".join(lines + [f"   {reason}" for reason in self.reasons])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Recommendations(Sequence[Recommendation]):
+    """The recommendations for one user, best first; fewer than k where no more are left."""
+
+    user_id: Hashable | None
+    """None for a visitor without an id."""
+
+    recommendations: tuple[Recommendation, ...]
+    k: int
+    """How many were asked for."""
+
+    personalised: bool
+    """Whether there was a history to answer from."""
+
+    @property
+    def note(self) -> str | None:
+        """What a reader must know of the answer as a whole, if anything."""
+        return None if self.personalised else NO_HISTORY
+
+    def __len__(self) -> int:
+        return len(self.recommendations)
+
+    @overload
+    def __getitem__(self, index: int) -> Recommendation: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Recommendation, ...]: ...
+    def __getitem__(self, index: int | slice) -> Recommendation | tuple[Recommendation, ...]:
+        return self.recommendations[index]
+
+    def __iter__(self) -> Iterator[Recommendation]:
+        return iter(self.recommendations)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything as dicts and lists, ids as they are."""
+        return {
+            "user_id": self.user_id,
+            "k": self.k,
+            "personalised": self.personalised,
+            "note": self.note,
+            "recommendations": [each.to_dict() for each in self.recommendations],
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return `to_dict` as JSON; what JSON does not know, such as a date, by its str()."""
+        return json_text(self.to_dict(), indent)
+
+    def to_arrow(self) -> pa.Table:
+        """Return one row per reason, or per recommendation where there are no reasons.
+
+        Ids are int64 or string if they all are, and text otherwise; what a reason is about
+        (source and value) is text.
+        """
+        return recommendations_to_arrow([self])
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return `to_arrow` as a data frame.
+
+        Raises:
+            MissingDependencyError: there is no pandas.
+        """
+        return pandas_frame(self.to_arrow())
+
+    def _grid(self) -> Grid:
+        who = "a visitor" if self.user_id is None else f"user {self.user_id!r}"
+        asked = f" of {self.k}" if len(self) < self.k else ""
+        explained = any(each.tier is not None for each in self)
+        header = ("#", "item", "score", "base", "reasons")
+        rows = [
+            (
+                str(each.rank),
+                each.label,
+                f"{each.score:.3f}",
+                "" if each.base_value is None else f"{each.base_value:.3f}",
+                "\n".join(_reason_lines(each)),
+            )
+            for each in self
+        ]
+        width = 5 if explained else 3
+        return Grid(
+            f"{len(self)}{asked} recommendations for {who}",
+            header[:width],
+            tuple(row[:width] for row in rows),
+            self.note,
+            frozenset({"#", "score", "base"}),
+        )
+
+    def __repr__(self) -> str:
+        first = ", ".join(repr(each.item_id) for each in self[:3])
+        more = ", …" if len(self) > 3 else ""
+        return f"Recommendations(user_id={self.user_id!r}, {len(self)} items: [{first}{more}])"
+
+    def __str__(self) -> str:
+        return self._grid().to_text()
+
+    def __rich__(self) -> Table:
+        return self._grid().to_rich()
+
+    def _repr_html_(self) -> str:
+        return self._grid().to_html()
+
+
+def recommendations_to_arrow(batch: Iterable[Recommendations]) -> pa.Table:
+    """Return the answers for many users as one table with the columns of each one's `to_arrow`."""
+    return arrow_table(
+        row
+        for answer in batch
+        for each in answer
+        for row in rows_of({"user_id": answer.user_id, **each._head()}, each.reasons)
+    )
+
+
+def _reason_lines(recommendation: Recommendation) -> list[str]:
+    lines = [str(reason) for reason in recommendation.reasons]
+    if recommendation.other_contribution is not None:
+        lines.append(f"{recommendation.other_contribution:+.3f} everything else")
+    return lines
