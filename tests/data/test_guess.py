@@ -60,14 +60,15 @@ def test_a_column_is_taken_for_what_it_looks_like(cells: Any, kind: Field) -> No
 @pytest.mark.parametrize(
     ("cells", "why"),
     [
-        ([None, None], "every cell is missing"),
-        ([float("nan"), float("nan")], "every cell is missing"),
+        ([None, None], "every cell is empty"),
+        ([float("nan"), float("nan")], "every cell is empty"),
         (["", "", None], "every cell is empty"),
         (["a", "a"], "every row has the same value, 'a'"),
         ([5, 5], "every row has the same value, 5"),
         ([[], []], "every list is empty"),
         ([["a"], ["a"]], "every row has the same tag, 'a'"),
         (["a", "b", "c"], "every row has another value"),
+        ([["a", ""], ["a"]], "every row has the same tag, 'a'"),
         ([1, 2, 3], "it numbers the rows"),
         ([0, 1, 2], "it numbers the rows"),
         (objects("a", 1, (2,)), "every row has another value"),
@@ -99,6 +100,12 @@ def test_a_name_that_only_ends_like_a_code_is_none(name: str) -> None:
 def test_a_few_separators_in_many_texts_make_no_tags() -> None:
     cells = [f"colour {n % 30}" for n in range(60)] + ["red|blue"]
     assert guess(cells) == Categorical()
+
+
+def test_an_empty_text_is_a_gap() -> None:
+    for gap in ("", None):
+        assert guess(["yes", gap, "yes"]) == Categorical()
+        assert guess(["yes", gap, "no"]) == Ignored("every row has another value")
 
 
 def test_a_constant_with_gaps_says_which_rows_have_it() -> None:

@@ -28,6 +28,16 @@ class Distinct:
     rows: Int64Array
     """int64 [n_present]: the row of each code, rising; a row without a value is left out."""
 
+    def without_empty_text(self) -> "Distinct":
+        """Return the same without the empty string, which is no value to a field."""
+        if "" not in self.values:
+            return self
+        empty = self.values.index("")
+        kept = self.codes != empty
+        codes = self.codes[kept]
+        values = self.values[:empty] + self.values[empty + 1 :]
+        return Distinct(values, codes - (codes > empty), self.rows[kept])
+
     def known_in(self, vocabulary: Vocabulary) -> tuple[Int64Array, Int64Array]:
         """Return the rows whose value a vocabulary knows, and the index of each such value."""
         is_known = np.array([value in vocabulary for value in self.values], bool)

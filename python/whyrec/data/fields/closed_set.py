@@ -87,15 +87,6 @@ class FittedSet:
 
 
 def _read(column: Column, spec: Categorical | Tags) -> Distinct:
-    """Find the values of a column; an empty string is none."""
     if isinstance(spec, Tags):
-        found = split_tags(column, spec.separator)
-    else:
-        found = distinct_values(column)
-    if "" not in found.values:
-        return found
-    empty = found.values.index("")
-    kept = found.codes != empty
-    codes = found.codes[kept]
-    values = found.values[:empty] + found.values[empty + 1 :]
-    return Distinct(values, codes - (codes > empty), found.rows[kept])
+        return split_tags(column, spec.separator).without_empty_text()
+    return distinct_values(column).without_empty_text()

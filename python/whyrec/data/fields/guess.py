@@ -49,13 +49,15 @@ def guess_field(column: Column) -> Field | Ignored:
     Of no use is a column that is empty, the same in every row, or another code in every row.
     """
     if column.missing().all():
-        return Ignored("every cell is missing")
+        return Ignored("every cell is empty")
     if column.holds_lists:
         return _guess_lists(column)
     try:
-        cells = distinct_values(column)
+        cells = distinct_values(column).without_empty_text()
     except DataError:
         return Ignored("its cells are nested")
+    if not cells.values:
+        return Ignored("every cell is empty")
     if len(cells.values) == 1 and len(cells.rows) == len(column):
         return Ignored(f"every row has the same value, {cells.values[0]!r}")
     differs = len(cells.values) == len(cells.rows) and len(cells.rows) > 1
@@ -70,7 +72,7 @@ def guess_field(column: Column) -> Field | Ignored:
 
 def _guess_lists(column: Column) -> Field | Ignored:
     try:
-        tags = split_tags(column, None)
+        tags = split_tags(column, None).without_empty_text()
     except DataError:
         return Ignored("its lists are nested")
     if not tags.values:
@@ -94,9 +96,7 @@ def _guess_numbers(column: Column, differs: bool) -> Field | Ignored:
 
 
 def _guess_texts(column: Column, cells: Distinct, differs: bool) -> Field | Ignored:
-    texts = [str(value) for value in cells.values if value]
-    if not texts:
-        return Ignored("every cell is empty")
+    texts = list(map(str, cells.values))
     for separator in _SEPARATORS:
         if _separates(separator, texts, column):
             return Tags(separator=separator)
@@ -122,7 +122,7 @@ def _separates(separator: str, texts: list[str], column: Column) -> bool:
     parts = [part for text in split for part in text.split(separator)]
     if float(np.mean([len(part.split()) for part in parts])) > _LONGEST_TAG:
         return False
-    tags = split_tags(column, separator)
+    tags = split_tags(column, separator).without_empty_text()
     # A comma is found in names and sentences too, so its parts must recur more clearly.
     return len(tags.values) <= len(tags.rows) * (0.5 if separator == "," else 0.99)
 
