@@ -2,7 +2,9 @@
 
 use crate::Error;
 use crate::error::reserve;
+use crate::indices::check_indices;
 use crate::ragged::Ragged;
+use crate::sort::sort;
 use crate::workers::Workers;
 
 /// Sets of items: one for all queries, or one for each. Order and duplicates do not matter.
@@ -41,47 +43,35 @@ impl SortedSets {
         workers: &Workers,
     ) -> Result<Self, Error> {
         let (offsets_name, items_name) = names;
-        let (given, whole) = match sets {
-            ItemSets::Shared(items) => (items, [0, items.len() as i64]),
-            ItemSets::PerQuery { items, .. } => (items, [0, 0]),
-        };
-        let (rows, shared) = match sets {
-            ItemSets::Shared(items) => (Ragged::new(offsets_name, &whole, items.len())?, true),
+        let whole;
+        let (rows, given) = match sets {
+            ItemSets::Shared(items) => {
+                whole = [0, items.len() as i64];
+                (Ragged::new(offsets_name, &whole, items.len())?, items)
+            }
             ItemSets::PerQuery { offsets, items } => {
-                let rows = Ragged::new(offsets_name, offsets, items.len())?;
-                if rows.rows() != queries {
-                    return Err(Error::Length {
-                        argument: offsets_name,
-                        unit: "rows (one for each query)",
-                        expected: queries,
-                        found: rows.rows(),
-                    });
-                }
-                (rows, false)
+                (Ragged::new(offsets_name, offsets, items.len())?, items)
             }
         };
+        let shared = matches!(sets, ItemSets::Shared(_));
+        if !shared && rows.rows() != queries {
+            return Err(Error::Length {
+                argument: offsets_name,
+                unit: "rows (one for each query)",
+                expected: queries,
+                found: rows.rows(),
+            });
+        }
+        check_indices(items_name, given, catalog)?;
         let mut items = Vec::new();
         reserve(&mut items, given.len())?;
-        for (position, &item) in given.iter().enumerate() {
-            match u32::try_from(item) {
-                Ok(index) if (index as usize) < catalog => items.push(index),
-                _ => {
-                    return Err(Error::OutOfRange {
-                        argument: items_name,
-                        position,
-                        found: item.into(),
-                        end: catalog,
-                    });
-                }
-            }
-        }
+        items.extend(given.iter().map(|item| *item as u32));
         let mut spans = Vec::new();
         reserve(&mut spans, rows.rows())?;
         for row in 0..rows.rows() {
-            workers.go_on()?;
             let span = rows.row(row);
             let set = &mut items[span.clone()];
-            set.sort_unstable();
+            sort(set, workers)?;
             let distinct = move_distinct_to_front(set);
             spans.push((span.start, span.start + distinct));
         }

@@ -28,11 +28,13 @@
 pub mod aggregate;
 pub mod error;
 pub mod filters;
+mod indices;
 pub mod item_index;
 pub mod kernel;
 pub mod ragged;
 pub mod score_pairs;
 mod select;
+mod sort;
 pub mod top_k;
 pub mod workers;
 

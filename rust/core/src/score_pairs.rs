@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::error::reserve;
+use crate::indices::check_indices;
 use crate::item_index::ItemIndex;
 use crate::kernel::{GROUP, Group, Kernel, LANES, Tile};
 use crate::workers::Workers;
@@ -82,18 +83,5 @@ fn score_block(
         kernel.score_rows(&tile, &tile, query, packed, &mut run_scores);
         scores[first..first + run].copy_from_slice(&run_scores[0][..run]);
         first += run;
-    }
-}
-
-fn check_indices(argument: &'static str, indices: &[i32], end: usize) -> Result<(), Error> {
-    let inside = |index: i32| usize::try_from(index).is_ok_and(|index| index < end);
-    match indices.iter().position(|&index| !inside(index)) {
-        Some(position) => Err(Error::OutOfRange {
-            argument,
-            position,
-            found: indices[position].into(),
-            end,
-        }),
-        None => Ok(()),
     }
 }

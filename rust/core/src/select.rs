@@ -2,9 +2,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::Error;
-use crate::workers::Workers;
-
 /// A score and an item index as one number: the lower, the better.
 ///
 /// The upper half falls as the score rises, the lower half is the item index, so plain comparison
@@ -126,25 +123,8 @@ impl Selector {
     }
 }
 
-/// Sort the keys, best first, looking now and then whether to go on.
-pub(crate) fn sort(keys: &mut [Key], workers: &Workers) -> Result<(), Error> {
-    const AT_ONCE: usize = 1 << 18;
-
-    workers.go_on()?;
-    if keys.len() <= AT_ONCE {
-        keys.sort_unstable();
-        return Ok(());
-    }
-    let middle = keys.len() / 2;
-    let (before, _, after) = keys.select_nth_unstable(middle);
-    sort(before, workers)?;
-    sort(after, workers)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -194,25 +174,11 @@ mod tests {
             for selector in selectors {
                 selector.merge_into(&mut keys);
             }
-            let never = AtomicBool::new(false);
-            sort(&mut keys, &Workers::new(Some(1), &never).unwrap()).unwrap();
+            keys.sort_unstable();
             let items: Vec<usize> = keys.iter().map(|key| key.item() as usize).collect();
             let mut expected = in_order(&scores);
             expected.truncate(k);
             prop_assert_eq!(items, expected);
         }
-    }
-
-    #[test]
-    fn many_keys_are_sorted_and_can_be_stopped() {
-        let mut keys: Vec<Key> = (0..600_000_u32)
-            .map(|item| Key::new((item.wrapping_mul(2_654_435_761) % 1_000) as f32, item))
-            .collect();
-        let stop = AtomicBool::new(false);
-        sort(&mut keys, &Workers::new(Some(1), &stop).unwrap()).unwrap();
-        assert!(keys.is_sorted());
-        stop.store(true, Ordering::Relaxed);
-        let stopped = sort(&mut keys, &Workers::new(Some(1), &stop).unwrap());
-        assert_eq!(stopped, Err(Error::Stopped));
     }
 }

@@ -57,11 +57,11 @@ impl<'a> Workers<'a> {
     /// returned: all tasks before a failed one have been handed out already, and are finished.
     pub(crate) fn share_out<Task: Send, State: Send>(
         &self,
-        tasks: impl ExactSizeIterator<Item = Task> + Send,
+        tasks: impl Iterator<Item = Task> + Send,
         begin: impl Fn() -> State + Sync,
         step: impl Fn(&mut State, Task) -> Result<(), Error> + Sync,
     ) -> Result<Vec<State>, Error> {
-        let count = self.count.min(tasks.len());
+        let count = self.count.min(tasks.size_hint().1.unwrap_or(usize::MAX));
         let tasks = Mutex::new(tasks.enumerate());
         let failure: Mutex<Option<(usize, Error)>> = Mutex::new(None);
         let failed = AtomicBool::new(false);

@@ -16,7 +16,8 @@ use crate::error::reserve;
 use crate::filters::{ItemSets, SortedSets};
 use crate::item_index::ItemIndex;
 use crate::kernel::Kernel;
-use crate::select::{Key, sort};
+use crate::select::Key;
+use crate::sort::sort;
 use crate::workers::Workers;
 
 use plan::Plan;

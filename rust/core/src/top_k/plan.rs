@@ -117,21 +117,16 @@ impl<'a> Plan<'a> {
     }
 
     /// All blocks of all passes, in order.
-    pub(super) fn blocks(&self) -> Result<Vec<Block>, Error> {
-        let mut blocks = Vec::new();
-        for (pass, Pass { queries, source }) in self.passes.iter().enumerate() {
-            let work_of_item = queries.len() * self.dimension.max(1);
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Block> {
+        self.passes.iter().enumerate().flat_map(|(number, pass)| {
+            let work_of_item = pass.queries.len() * self.dimension.max(1);
             let tiles = (BLOCK_WORK / work_of_item).clamp(LANES, MOST_ITEMS) / LANES;
-            let items = tiles * LANES;
-            reserve(&mut blocks, source.len().div_ceil(items))?;
-            for first in (0..source.len()).step_by(items) {
-                blocks.push(Block {
-                    pass,
-                    positions: first..source.len().min(first + items),
-                });
-            }
-        }
-        Ok(blocks)
+            let (items, end) = (tiles * LANES, pass.source.len());
+            (0..end).step_by(items).map(move |first| Block {
+                pass: number,
+                positions: first..end.min(first + items),
+            })
+        })
     }
 }
 

@@ -46,7 +46,7 @@ impl<'a> Scan<'a> {
     /// Return the best k keys of every query, in no order.
     pub(super) fn run(self, workers: &Workers) -> Result<Vec<Vec<Key>>, Error> {
         let busy = workers.share_out(
-            self.plan.blocks()?.into_iter(),
+            self.plan.blocks(),
             || None,
             |scanner: &mut Option<Scanner>, block| {
                 // Blocks come in order, so a worker never returns to a pass that it has left.
