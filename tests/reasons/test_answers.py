@@ -4,7 +4,8 @@ import pytest
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
-from whyrec.explain.attribution import Attributions, Pairs, Players
+from whyrec.data.pairs import Pairs
+from whyrec.explain.attribution import Attributions, Players
 from whyrec.reasons.answers import explanation_of, recommendations_of
 from whyrec.reasons.breakdown import Breakdown, build_reasons
 from whyrec.reasons.recommendation import Recommendations

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from whyrec.data.dataset import Dataset
 from whyrec.data.fields import Categorical, Field, Numeric, Tags, Text
 from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
-from whyrec.explain.attribution import Attributions, Pairs, PlayerKind, Players
+from whyrec.explain.attribution import Attributions, PlayerKind, Players
 from whyrec.reasons.breakdown import Breakdown, build_reasons
 from whyrec.reasons.reason import Reason, ReasonKind
 

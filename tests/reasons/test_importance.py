@@ -9,7 +9,8 @@ import pytest
 from whyrec.data.dataset import Dataset
 from whyrec.data.fields import Categorical, Numeric, Tags
 from whyrec.data.interactions import Histories
-from whyrec.explain.attribution import Attributions, Pairs, PlayerKind, Players
+from whyrec.data.pairs import Pairs
+from whyrec.explain.attribution import Attributions, PlayerKind, Players
 from whyrec.reasons.importance import GlobalImportance, global_importance
 from whyrec.reasons.reason import ReasonKind
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse
 
 from whyrec.data.rows import gather_rows
 from whyrec.types import Float32Array, Int32Array, Int64Array
@@ -44,3 +45,8 @@ class Features:
         """Return int32 [n_fields present]: the fields of which the row has a value, rising."""
         tokens = self.tokens[self.offsets[row] : self.offsets[row + 1]]
         return np.unique(self.schema.token_fields[tokens]).astype(np.int32)
+
+    def matrix(self) -> scipy.sparse.csr_matrix:
+        """Return the weights as a sparse matrix, float32 [n_rows, n_tokens]."""
+        shape = (len(self), self.schema.n_tokens)
+        return scipy.sparse.csr_matrix((self.weights, self.tokens, self.offsets), shape)

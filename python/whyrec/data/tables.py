@@ -16,6 +16,8 @@ from whyrec.data.wording import count, listed
 from whyrec.errors import DataError
 from whyrec.types import BoolArray
 
+_NEVER_MISSING = frozenset({str, bytes, int, bool, tuple, list, set, frozenset, dict})
+
 Cells: TypeAlias = Any
 """pyarrow.ChunkedArray where Arrow can hold the cells, otherwise object [n_rows]."""
 
@@ -142,7 +144,7 @@ def is_missing(cell: object) -> bool:
     """Whether a Python object stands for no value: None, NaN, NaT or pandas.NA."""
     if cell is None or type(cell).__name__ == "NAType":
         return True
-    if isinstance(cell, str | bytes | int | tuple | list | set | frozenset | dict | np.ndarray):
+    if type(cell) in _NEVER_MISSING or isinstance(cell, np.ndarray):
         return False
     unequal: object = cell != cell  # only NaN and its kin differ from themselves
     return isinstance(unequal, bool | np.bool_) and bool(unequal)
@@ -212,14 +214,24 @@ def _cells_of(series: "nw.Series[Any]") -> Cells:
 
 
 def _cells_of_objects(values: Sequence[object]) -> Cells:
-    # Strings alone are the common case and much faster as Arrow; nothing is converted then.
+    # Strings, and lists of them, are the common cases, and as Arrow they are read much faster.
+    # Nothing is converted then: both come back as they were.
+    kind = None
     if all(type(value) is str or is_missing(value) for value in values):
-        texts = [value if type(value) is str else None for value in values]
+        kind = pa.large_string()
+    elif all(_is_list_of_texts(value) or is_missing(value) for value in values):
+        kind = pa.large_list(pa.large_string())
+    if kind is not None:
+        present = [None if is_missing(value) else value for value in values]
         try:
-            return pa.chunked_array([pa.array(texts, pa.large_string())])
+            return pa.chunked_array([pa.array(present, kind)])
         except (pa.ArrowException, UnicodeEncodeError):
             pass  # a lone surrogate, which UTF-8 cannot hold
     cells = np.empty(len(values), object)
     for row, value in enumerate(values):  # NumPy would unpack values that are lists
         cells[row] = value
     return cells
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return type(value) is list and all(type(entry) is str for entry in value)

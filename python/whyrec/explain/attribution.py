@@ -7,6 +7,7 @@ import numpy as np
 
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
 from whyrec.data.rows import offsets_of
 from whyrec.types import Float64Array, Int8Array, Int32Array, Int64Array
 
@@ -22,20 +23,6 @@ class PlayerKind(IntEnum):
 
     FEATURE = 2
     """One feature value of the item; its source is the value's position in the item's row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """(user, item) pairs, the user named by its row in a batch of histories."""
-
-    rows: Int32Array
-    """int32 [n_pairs]: row of the user in the batch."""
-
-    items: Int32Array
-    """int32 [n_pairs]: item index."""
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)

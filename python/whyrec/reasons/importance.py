@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from rich.table import Table
 
-from whyrec import _native
+from whyrec._native import global_importance as accumulate
 from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.fields import FeatureSchema
@@ -162,7 +162,7 @@ def global_importance(
     sums, absolute_sums = np.zeros(keys.n_keys), np.zeros(keys.n_keys)
     n_explanations = 0
     for histories, attributions in batches:
-        state = _native.global_importance(
+        state = accumulate(
             keys.of(histories, attributions), attributions.contributions, keys.n_keys
         )
         for total, part in zip((counts, sums, absolute_sums), state, strict=True):

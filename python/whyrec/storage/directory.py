@@ -83,6 +83,7 @@ def save_directory(
         StorageError: a directory with other content or of a newer schema, or a failing disk.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> from whyrec.storage import Arrays, load_directory, save_directory
     >>> with tempfile.TemporaryDirectory() as path:
     ...     save_directory(path, {"model": Arrays({"bias": np.zeros(3)})}, {"kind": "example"})

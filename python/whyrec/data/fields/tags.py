@@ -21,10 +21,11 @@ def split_tags(column: Column, separator: str | None) -> Distinct:
         DataError: a cell is neither a list nor a string, or a tag cannot be hashed.
     """
     tags = _of_objects(column, separator) if column.holds_objects else _of_arrow(column, separator)
-    # Pairs of row and tag as one number each, so that a row which names a tag twice has it once.
-    n_values = max(len(tags.values), 1)
-    rows, codes = np.divmod(np.unique(tags.rows * n_values + tags.codes), n_values)
-    return Distinct(tags.values, codes, rows)
+    # A row that names a tag twice has it once.
+    order = np.lexsort((tags.codes, tags.rows))
+    rows, codes = tags.rows[order], tags.codes[order]
+    is_first = (np.diff(rows, prepend=-1) != 0) | (np.diff(codes, prepend=-1) != 0)
+    return Distinct(tags.values, codes[is_first], rows[is_first])
 
 
 def _of_arrow(column: Column, separator: str | None) -> Distinct:

@@ -1,0 +1,18 @@
+"""What scores: recommenders behind one protocol."""
+
+from whyrec.models.linear import EASE, EASEConfig
+from whyrec.models.popularity import Popularity, PopularityConfig
+from whyrec.models.recommender import DifferentiableRecommender, Recommender, RecommenderConfig
+from whyrec.models.two_tower import TwoTower, TwoTowerConfig
+
+__all__ = [
+    "EASE",
+    "DifferentiableRecommender",
+    "EASEConfig",
+    "Popularity",
+    "PopularityConfig",
+    "Recommender",
+    "RecommenderConfig",
+    "TwoTower",
+    "TwoTowerConfig",
+]

@@ -1,0 +1,142 @@
+"""EASE, the linear item-to-item recommender, whole and in few dimensions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+from sklearn.utils.extmath import randomized_svd
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.features import Features
+from whyrec.data.interactions import Histories, Interactions
+from whyrec.errors import ArgumentError
+from whyrec.types import BoolArray, Float32Array, Float64Array
+
+_MOST_ITEMS = 30_000
+"""Beyond it the weights, float32 [n_items, n_items], would pass 3.6 GB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EASEConfig:
+    """Settings of `EASE`."""
+
+    l2: float = 200.0
+    """Strength of the ridge penalty, in events."""
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.l2) and self.l2 > 0):
+            raise ArgumentError(f"l2 must be a number above 0, not {self.l2}")
+
+    def fit(self, dataset: Dataset, *, progress: bool = True) -> "EASE":  # noqa: ARG002
+        """Solve for the weights in closed form, over users or over items: whichever are fewer.
+
+        Raises:
+            ArgumentError: the catalog is too large for a dense item-to-item matrix.
+        """
+        if dataset.n_items > _MOST_ITEMS:
+            raise ArgumentError(
+                f"EASE keeps n_items² weights; {dataset.n_items} items are too many "
+                f"(the most are {_MOST_ITEMS}). Use TwoTowerConfig() instead"
+            )
+        matrix = interaction_matrix(dataset.interactions, dataset.n_items)
+        return EASE(_ease_weights(matrix, self.l2), dataset.item_features)
+
+    def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "EASE":
+        """Build the recommender from its stored arrays."""
+        return EASE(arrays["weights"], dataset.item_features)
+
+
+class EASE:
+    """score(u, i) = Σ over the distinct items j of the history of weights[j, i].
+
+    Source: Steck, Embarrassingly Shallow Autoencoders for Sparse Data (WWW 2019). The score is a
+    sum over items of the history, so its contributions are known in closed form.
+    """
+
+    def __init__(self, weights: Float32Array, item_features: Features) -> None:
+        self.weights = weights
+        """float32 [n_items, n_items]: from item of the history to scored item; diagonal 0."""
+        self.item_features = item_features
+
+    def query_vectors(self, histories: Histories) -> Float32Array:
+        """Return float32 [n_rows, n_items]: 1 for each item of the history."""
+        queries = np.zeros((len(histories), len(self.weights)), np.float32)
+        queries[np.repeat(np.arange(len(histories)), histories.counts()), histories.items] = 1
+        return queries
+
+    def item_vectors(self) -> Float32Array:
+        """Return float32 [n_items, n_items]: the weights that lead to each item."""
+        return np.ascontiguousarray(self.weights.T)
+
+    def item_biases(self) -> Float32Array:
+        """Return float32 [n_items] of zeros."""
+        return np.zeros(len(self.weights), np.float32)
+
+    def coalition_values(
+        self, histories: Histories, item: int, coalitions: BoolArray
+    ) -> Float64Array:
+        """Return v(S): the sum over the distinct items whose events are in S."""
+        distinct, which = np.unique(histories.items, return_inverse=True)
+        present = np.zeros((len(coalitions), len(distinct)), bool)
+        for event, place in enumerate(which):
+            present[:, place] |= coalitions[:, event]
+        weights = self.weights[distinct, item].astype(np.float64)
+        values: Float64Array = present @ weights
+        return values
+
+    def arrays(self) -> dict[str, Float32Array]:
+        """Return the weights."""
+        return {"weights": self.weights}
+
+
+def interaction_matrix(interactions: Interactions, n_items: int) -> scipy.sparse.csr_matrix:
+    """Return float32 [n_users, n_items]: 1 where a user has events of an item."""
+    matrix = scipy.sparse.csr_matrix(
+        (np.ones(len(interactions), np.float32), interactions.items, interactions.offsets),
+        (interactions.n_users, n_items),
+    )
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix
+
+
+def ease_factors(
+    matrix: scipy.sparse.csr_matrix, dimension: int, l2: float, seed: int
+) -> tuple[Float32Array, Float32Array]:
+    """Return EASE in few dimensions: two float32 [n_items, dimension], L and R.
+
+    With X ≈ U diag(s) Vᵀ, (XᵀX + λ)⁻¹ = (1 − V F Vᵀ) / λ on the leading directions, where
+    F = s² / (s² + λ). EASE's weights −P_ji / P_ii then are (V F Vᵀ)_ji / (1 − (V F Vᵀ)_ii) off the
+    diagonal, so L = V √F and R = V √F / (1 − h), h being the diagonal. Exact at full rank; it needs
+    no n_items² matrix, so it reaches catalogs that EASE cannot.
+    """
+    rank = min(dimension, *(side - 1 for side in matrix.shape))
+    inward = np.zeros((matrix.shape[1], dimension), np.float32)
+    outward = np.zeros_like(inward)
+    if rank < 1:
+        return inward, outward
+    _, values, rows = randomized_svd(matrix, rank, n_iter=4, random_state=seed)
+    kept = values**2 / (values**2 + l2)
+    inward[:, :rank] = rows.T * np.sqrt(kept)
+    outward[:, :rank] = inward[:, :rank] / (1 - (inward[:, :rank] ** 2).sum(1, keepdims=True))
+    return inward, outward
+
+
+def _ease_weights(matrix: scipy.sparse.csr_matrix, l2: float) -> Float32Array:
+    """Solve for P = (XᵀX + λ)⁻¹ and return −P_ji / P_ii, with a diagonal of 0."""
+    n_users, n_items = matrix.shape
+    if n_items <= n_users:
+        gram = (matrix.T @ matrix).toarray().astype(np.float64)
+        gram[np.diag_indices(n_items)] += l2
+        inverse = scipy.linalg.inv(gram, overwrite_a=True)
+    else:
+        # Woodbury: λP = 1 − Xᵀ (XXᵀ + λ)⁻¹ X, and XXᵀ is the smaller matrix here.
+        gram = (matrix @ matrix.T).toarray().astype(np.float64)
+        gram[np.diag_indices(n_users)] += l2
+        inverse = -(matrix.T @ scipy.linalg.solve(gram, matrix.toarray(), assume_a="pos"))
+        inverse[np.diag_indices(n_items)] += 1
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return np.ascontiguousarray(weights, np.float32)

@@ -1,0 +1,61 @@
+"""Popularity: the baseline that knows nobody."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.features import Features
+from whyrec.data.interactions import Histories
+from whyrec.types import BoolArray, Float32Array, Float64Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopularityConfig:
+    """Settings of `Popularity`: there are none."""
+
+    def fit(self, dataset: Dataset, *, progress: bool = True) -> "Popularity":  # noqa: ARG002
+        """Count the events of every item."""
+        counts = np.bincount(dataset.interactions.items, minlength=dataset.n_items)
+        return Popularity(np.log1p(counts).astype(np.float32), dataset.item_features)
+
+    def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "Popularity":
+        """Build the recommender from its stored arrays."""
+        return Popularity(arrays["biases"], dataset.item_features)
+
+
+class Popularity:
+    """Scores every item by log(1 + its number of events), the same for everybody.
+
+    All of the score is base value: no player contributes anything.
+    """
+
+    def __init__(self, biases: Float32Array, item_features: Features) -> None:
+        self._biases = biases
+        self.item_features = item_features
+
+    def query_vectors(self, histories: Histories) -> Float32Array:
+        """Return float32 [n_rows, 1] of zeros."""
+        return np.zeros((len(histories), 1), np.float32)
+
+    def item_vectors(self) -> Float32Array:
+        """Return float32 [n_items, 1] of zeros."""
+        return np.zeros((len(self._biases), 1), np.float32)
+
+    def item_biases(self) -> Float32Array:
+        """Return float32 [n_items]: log(1 + number of events)."""
+        return self._biases
+
+    def coalition_values(
+        self,
+        histories: Histories,  # noqa: ARG002
+        item: int,
+        coalitions: BoolArray,
+    ) -> Float64Array:
+        """Return the same value for every coalition."""
+        return np.full(len(coalitions), self._biases[item], np.float64)
+
+    def arrays(self) -> dict[str, Float32Array]:
+        """Return the biases."""
+        return {"biases": self._biases}

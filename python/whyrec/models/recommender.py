@@ -1,0 +1,88 @@
+"""The protocols that every recommender speaks, and that ranking and explaining rely on."""
+
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+import torch
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.features import Features
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.types import BoolArray, Float32Array, Float64Array
+
+P = TypeVar("P")
+
+
+class Recommender(Protocol):
+    """Scores any item for any history: a dot product of two vectors, plus a bias per item."""
+
+    @property
+    def item_features(self) -> Features:
+        """One row per item of the catalog."""
+        ...
+
+    def query_vectors(self, histories: Histories) -> Float32Array:
+        """Return float32 [n_rows, dimension]: one vector per history."""
+        ...
+
+    def item_vectors(self) -> Float32Array:
+        """Return float32 [n_items, dimension]: one vector per item of the catalog."""
+        ...
+
+    def item_biases(self) -> Float32Array:
+        """Return float32 [n_items], in logits."""
+        ...
+
+    def coalition_values(
+        self, histories: Histories, item: int, coalitions: BoolArray
+    ) -> Float64Array:
+        """Return v(S), in logits, of one item for one history under many coalitions.
+
+        Args:
+            histories: a batch of one row.
+            item: item index.
+            coalitions: bool [n_coalitions, n_players], the players in the order of `Players`.
+
+        Returns:
+            float64 [n_coalitions].
+        """
+        ...
+
+    def arrays(self) -> dict[str, Float32Array]:
+        """Return every learned array, by name: all that has to be stored beside the config."""
+        ...
+
+
+class DifferentiableRecommender(Recommender, Protocol[P]):
+    """A recommender whose score can be followed through a presence between 0 and 1 per player.
+
+    P is the model's own form of a batch of pairs, made once and evaluated many times.
+    """
+
+    def embed_pairs(self, histories: Histories, pairs: Pairs, widths: tuple[int, int, int]) -> P:
+        """Embed the players of each pair, padded to (events, attributes, features) places."""
+        ...
+
+    def pair_values(self, embedded: P, presence: torch.Tensor) -> torch.Tensor:
+        """Return v, [n_pairs, n_coalitions], for presence [n_pairs, n_coalitions, n_places].
+
+        At 0 and 1 it is v of the coalition; between, the inputs are blended.
+        """
+        ...
+
+    def player_vectors(self, embedded: P) -> torch.Tensor:
+        """Return [n_pairs, n_places, dimension]: the shared embedding of each player."""
+        ...
+
+
+class RecommenderConfig(Protocol):
+    """The settings of one kind of recommender, which also fit it."""
+
+    def fit(self, dataset: Dataset, *, progress: bool = True) -> Recommender:
+        """Train on all events of a data set."""
+        ...
+
+    def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> Recommender:
+        """Build what `fit` returned from the arrays it gave, bit for bit."""
+        ...
