@@ -56,7 +56,7 @@ format: $(VENV)/.dev ## Put all code into its one form.
 clean: ## Take away all that was made, .venv too.
 	rm -rf $(VENV) target dist python/whyrec/_native*.so
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find python tests bench -name __pycache__ -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.created:
 	@command -v cargo >/dev/null || { \

@@ -31,7 +31,8 @@ MAY_IMPORT = {
 }
 """What each room may import beside itself: rooms, or single modules of one.
 
-sdk, demo and cli stand above all of them. Protocols and results are modules by themselves, so that what takes them needs no model class.
+sdk, demo and cli stand above all of them. Protocols and results are modules by themselves, so that
+what takes them needs no model class.
 """
 
 ABOVE = ["sdk", "demo", "cli"]

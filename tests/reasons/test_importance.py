@@ -121,7 +121,7 @@ def test_the_largest_share_comes_first_and_shares_add_up(
     assert sum(shares) == pytest.approx(1, abs=1e-12)
 
 
-def test_one_batch_or_many_are_the_same(dataset: Dataset, batches: list[Batch]) -> None:
+def test_one_batch_or_many_are_the_same(dataset: Dataset) -> None:
     one = batch(dataset, [(0, 0), (1, 1)], 1)
     again = global_importance(dataset, iter([one, one]))
     once = global_importance(dataset, [one])

@@ -216,7 +216,7 @@ def _cells_of(series: "nw.Series[Any]") -> Cells:
 def _cells_of_objects(values: Sequence[object]) -> Cells:
     # Strings, and lists of them, are the common cases, and as Arrow they are read much faster.
     # Nothing is converted then: both come back as they were.
-    kind = None
+    kind: pa.DataType | None = None
     if all(type(value) is str or is_missing(value) for value in values):
         kind = pa.large_string()
     elif all(_is_list_of_texts(value) or is_missing(value) for value in values):
