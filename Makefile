@@ -33,7 +33,7 @@ test-python: $(VENV)/.dev $(EXTENSION) ## Check and test the Python package.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -c "import whyrec._native"
-	MYPYPATH=python $(BIN)/stubtest whyrec._native
+	$(BIN)/stubtest whyrec._native
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: $(VENV)/.dev $(EXTENSION) ## Run the tests that take minutes.
