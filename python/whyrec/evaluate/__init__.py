@@ -1,0 +1,1 @@
+"""How good the answers are: accuracy of rankings and faithfulness of reasons."""

@@ -1,0 +1,288 @@
+"""The two-tower recommender: a history and attributes on one side, an item on the other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.features import Features
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.data.rows import gather_rows
+from whyrec.errors import ArgumentError, StorageError
+from whyrec.models.towers import Towers
+from whyrec.models.training import train
+from whyrec.types import BoolArray, Float32Array, Float64Array, Int64Array
+
+_COALITION_CELLS = 8_000_000
+"""Presence values that one evaluation holds at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoTowerConfig:
+    """Settings of `TwoTower` and of its training."""
+
+    dimension: int = 256
+    """Of query and item vectors; a multiple of heads."""
+
+    heads: int = 4
+    """Into how many parts a vector is divided, each with a gate of its own per event."""
+
+    hidden: int = 64
+    """Width of the residual network on the user's side."""
+
+    l2: float = 200.0
+    """Strength of the ridge penalty, in events, of the item-to-item factors at the start."""
+
+    dropout: float = 0.3
+    """Chance of a hidden unit of the residual network to be left out in training."""
+
+    absent_fields: float = 0.5
+    """Chance of a field of the user to be left out in training."""
+
+    absent_features: float = 0.1
+    """Chance of a feature value of an item to be left out in training."""
+
+    batch_size: int = 128
+    """Users in a step."""
+
+    max_steps: int = 400
+    """The most steps; the best number of them is found on validation data."""
+
+    evaluate_every: int = 10
+    """Steps between two looks at the validation data."""
+
+    patience: int = 4
+    """Looks without improvement after which training stops."""
+
+    learning_rate: float = 5e-3
+    """Of AdamW, for gates, scale and attributes."""
+
+    vector_learning_rate: float = 2e-6
+    """For the vectors of items and features, which start as the factors of a linear model."""
+
+    residual_learning_rate: float = 1e-5
+    """For the residual network, which starts at zero."""
+
+    weight_decay: float = 0.01
+    """Of the residual network."""
+
+    validation_share: float = 0.1
+    """Share of the events of each user held out to choose the number of steps."""
+
+    full_softmax_items: int = 30_000
+    """Up to so many items the softmax is over the whole catalog; beyond, over sampled ones."""
+
+    n_negatives: int = 4_096
+    """Items sampled uniformly in each step where the softmax is not over all."""
+
+    kind_weights: Mapping[str, float] | None = None
+    """How much an event of each kind weighs as a target, such as {"view": 0.1}; 1 if not named."""
+
+    seed: int = 0
+    """The same data, settings and seed give the same model."""
+
+    def __post_init__(self) -> None:
+        whole = {"seed": 0, "patience": 1, "max_steps": 0}
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.type is int and value < whole.get(setting.name, 1):
+                least = whole.get(setting.name, 1)
+                raise ArgumentError(f"{setting.name} must be at least {least}, not {value}")
+            if setting.type is float and not (np.isfinite(value) and value >= 0):
+                raise ArgumentError(f"{setting.name} must be a number from 0, not {value}")
+        for name in ("dropout", "absent_fields", "absent_features", "validation_share"):
+            if getattr(self, name) >= 1:
+                raise ArgumentError(f"{name} must be less than 1, not {getattr(self, name)}")
+        if self.l2 == 0:
+            raise ArgumentError("l2 must be above 0")
+        if self.dimension % self.heads:
+            raise ArgumentError(
+                f"dimension must be a multiple of heads; {self.dimension} is none of {self.heads}"
+            )
+        for kind, weight in (self.kind_weights or {}).items():
+            if not (np.isfinite(weight) and weight >= 0):
+                raise ArgumentError(f"kind_weights[{kind!r}] must be a number from 0, not {weight}")
+
+    def fit(self, dataset: Dataset, *, progress: bool = True) -> "TwoTower":
+        """Train on all events of a data set.
+
+        Raises:
+            ArgumentError: kind_weights names a kind of event that there is not.
+            TrainingError: the loss is no longer finite.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            towers = train(dataset, self, lambda: self._towers(dataset), progress=progress)
+        return TwoTower(towers, dataset.item_features)
+
+    def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "TwoTower":
+        """Build the recommender from its stored arrays.
+
+        Raises:
+            StorageError: the arrays are not those of these settings and this data set.
+        """
+        with torch.random.fork_rng(devices=[]):
+            towers = self._towers(dataset)
+        try:
+            towers.load_state_dict({name: torch.from_numpy(each) for name, each in arrays.items()})
+        except RuntimeError as error:
+            raise StorageError(f"the arrays of the recommender do not fit: {error}") from error
+        return TwoTower(towers, dataset.item_features)
+
+    def _towers(self, dataset: Dataset) -> Towers:
+        return Towers(dataset, self.dimension, self.heads, self.hidden, self.dropout)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPairs:
+    """The players of a batch of pairs as vectors, padded with zeros: places that do nothing."""
+
+    events: torch.Tensor
+    """float32 [n_pairs, n_event_places, dimension + heads]: the event terms."""
+
+    attributes: torch.Tensor
+    """float32 [n_pairs, n_attribute_places, dimension]: what each adds to the attribute vector."""
+
+    features: torch.Tensor
+    """float32 [n_pairs, n_feature_places, dimension]: what each adds to the item vector."""
+
+    feature_biases: torch.Tensor
+    """float32 [n_pairs, n_feature_places]: what each adds to the item's bias."""
+
+    identities: torch.Tensor
+    """float32 [n_pairs, dimension]: the item vector without features."""
+
+    biases: torch.Tensor
+    """float32 [n_pairs]: the item's own bias."""
+
+
+class TwoTower:
+    """score(u, i) = q(history, attributes) · v(item) + bias(item); see `Towers` for q and v."""
+
+    def __init__(self, towers: Towers, item_features: Features) -> None:
+        self.item_features = item_features
+        self._towers = towers.eval().requires_grad_(False)
+        self._event_vectors = towers.event_vectors(item_features)
+        self._gates = self._event_vectors @ towers.gate_of_vector
+
+    @property
+    def dimension(self) -> int:
+        """How many values a player's vector has."""
+        return self._towers.dimension
+
+    @torch.no_grad()
+    def query_vectors(self, histories: Histories) -> Float32Array:
+        """Return float32 [n_rows, dimension]: one vector per history, whatever else is asked."""
+        summed = self._towers.sum_events(self._event_vectors, self._gates, histories)
+        attributes = self._towers.attribute_vectors(histories.attributes)
+        return self._towers.queries_by_chunk(summed, attributes).cpu().numpy()
+
+    @torch.no_grad()
+    def item_vectors(self) -> Float32Array:
+        """Return float32 [n_items, dimension]: one vector per item of the catalog."""
+        return self._towers.item_vectors(self.item_features).cpu().numpy()
+
+    @torch.no_grad()
+    def item_biases(self) -> Float32Array:
+        """Return float32 [n_items], in logits."""
+        return self._towers.item_biases(self.item_features).cpu().numpy()
+
+    @torch.no_grad()
+    def coalition_values(
+        self, histories: Histories, item: int, coalitions: BoolArray
+    ) -> Float64Array:
+        """Return v(S), in logits, of one item for one history under many coalitions.
+
+        Raises:
+            ArgumentError: the coalitions are of another number of players.
+        """
+        pairs = Pairs(np.zeros(1, np.int32), np.array([item], np.int32))
+        n_features = int(np.diff(self.item_features.offsets)[item])
+        widths = (len(histories.items), len(histories.attributes.fields_of(0)), n_features)
+        if coalitions.shape[1] != sum(widths):
+            raise ArgumentError(
+                f"coalitions are of {coalitions.shape[1]} players, the pair has {sum(widths)}"
+            )
+        embedded = self.embed_pairs(histories, pairs, widths)
+        chunk = max(1, _COALITION_CELLS // max(1, sum(widths) + 2 * self.dimension))
+        parts = [
+            self.pair_values(embedded, torch.from_numpy(part)[None].to(self._gates))[0]
+            for part in np.split(coalitions, range(chunk, len(coalitions), chunk))
+        ]
+        return torch.cat(parts).cpu().numpy().astype(np.float64)
+
+    @torch.no_grad()
+    def embed_pairs(
+        self, histories: Histories, pairs: Pairs, widths: tuple[int, int, int]
+    ) -> EmbeddedPairs:
+        """Embed the players of each pair, padded to (events, attributes, features) places."""
+        towers = self._towers
+        device = self._gates.device
+        event_places = torch.from_numpy(_places(histories.offsets, pairs.rows, widths[0]))
+        items = _padded(torch.from_numpy(histories.items).long().to(device), event_places)
+        context = _padded(towers.context(histories), event_places)
+        terms = towers.event_terms(self._event_vectors[items], self._gates[items], context)
+        terms = terms * (event_places >= 0)[..., None].to(device)
+        attributes, row_offsets = towers.attribute_parts(histories.attributes)
+        attribute_places = torch.from_numpy(_places(row_offsets, pairs.rows, widths[1]))
+        catalog = self.item_features
+        feature_places = torch.from_numpy(_places(catalog.offsets, pairs.items, widths[2]))
+        weights = _padded(torch.from_numpy(catalog.weights).to(device), feature_places)
+        tokens = _padded(torch.from_numpy(catalog.tokens).long().to(device), feature_places)
+        if not towers.item_features.numel():
+            features = weights[..., None].expand(-1, -1, self.dimension)
+            feature_biases = weights
+        else:
+            features = weights[..., None] * towers.item_features[tokens]
+            feature_biases = weights * towers.feature_bias[tokens]
+        chosen = torch.from_numpy(pairs.items).long().to(device)
+        return EmbeddedPairs(
+            terms,
+            _padded(attributes, attribute_places),
+            features,
+            feature_biases,
+            towers.item_identity[chosen],
+            towers.item_bias[chosen],
+        )
+
+    def pair_values(self, embedded: EmbeddedPairs, presence: torch.Tensor) -> torch.Tensor:
+        """Return v, [n_pairs, n_coalitions], for presence [n_pairs, n_coalitions, n_places]."""
+        parts = (embedded.events, embedded.attributes, embedded.features)
+        events, attributes, features = presence.split([part.shape[1] for part in parts], -1)
+        queries = self._towers.queries(
+            events @ embedded.events,
+            self._towers.absent_fields.sum(0) + attributes @ embedded.attributes,
+        )
+        items = embedded.identities[:, None] + features @ embedded.features
+        biases = embedded.biases[:, None] + (features * embedded.feature_biases[:, None]).sum(-1)
+        return (queries * items).sum(-1) + biases
+
+    def player_vectors(self, embedded: EmbeddedPairs) -> torch.Tensor:
+        """Return float32 [n_pairs, n_places, dimension]: what each player adds to a tower."""
+        events = embedded.events[..., : self.dimension]
+        return torch.cat([events, embedded.attributes, embedded.features], 1)
+
+    def arrays(self) -> dict[str, Float32Array]:
+        """Return everything that is learned."""
+        return {name: each.cpu().numpy() for name, each in self._towers.state_dict().items()}
+
+
+def _places(offsets: Int64Array, rows: np.ndarray, width: int) -> Int64Array:
+    """Return int64 [n_rows, width]: where the entries of each row are, -1 beyond the last."""
+    counts = np.diff(offsets)[rows]
+    _, positions = gather_rows(offsets, rows)
+    places = np.full((len(rows), width), -1, np.int64)
+    places[np.arange(width) < counts[:, None]] = positions
+    return places
+
+
+def _padded(entries: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Return [n_rows, width, ...]: the entries at their places, zeros where there is none."""
+    if not len(entries):
+        return entries.new_zeros((*places.shape, *entries.shape[1:]))
+    present = (places >= 0).to(entries.device)
+    gathered = entries[places.clamp(min=0).to(entries.device)]
+    return gathered * present.reshape(*places.shape, *(1 for _ in entries.shape[1:]))
