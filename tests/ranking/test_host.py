@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,9 @@ PATIENCE = 60
 """Seconds: far more than an answer takes, far less than the work that is stopped."""
 
 
-def run(source: str) -> "subprocess.Popen[str]":
+@contextmanager
+def started(source: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start a process that has an index and queries, and see that it is gone afterwards."""
     prelude = """
 import os, signal, threading
 import numpy as np
@@ -30,15 +34,17 @@ vectors = rng.standard_normal((50_000, 32), np.float32)
 index = _native.ItemIndex(vectors, np.zeros(50_000, np.float32))
 queries = rng.standard_normal((100, 32), np.float32)
 """
-    return subprocess.Popen(
-        [sys.executable, "-c", prelude + source], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", prelude + source]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C alone")
 def test_ctrl_c_stops_the_work_and_work_goes_on_afterwards() -> None:
-    child = run(
-        """
+    source = """
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may ignore it
 threading.Timer(0.2, lambda: print("working", flush=True)).start()
 try:
@@ -47,23 +53,19 @@ try:
 except KeyboardInterrupt:
     print(len(_native.top_k(index, queries, 10)[1]), flush=True)
 """
-    )
-    assert child.stdout is not None
-    # Another thread of the child can only say so while Rust works without the GIL.
-    assert child.stdout.readline() == "working\n"
-    child.send_signal(signal.SIGINT)
-    try:
+    with started(source) as child:
+        assert child.stdout is not None
+        # Another thread of the child can only say so while Rust works without the GIL.
+        assert child.stdout.readline() == "working\n"
+        child.send_signal(signal.SIGINT)
         told, _ = child.communicate(timeout=PATIENCE)
-    finally:
-        child.kill()
     assert told == "1000\n"
     assert child.returncode == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_works_as_its_parent_does() -> None:
-    child = run(
-        """
+    source = """
 before = [part.tobytes() for part in _native.top_k(index, queries, 10)]
 pid = os.fork()
 after = [part.tobytes() for part in _native.top_k(index, queries, 10)]
@@ -71,11 +73,8 @@ if pid == 0:
     os._exit(after != before)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), after == before)
 """
-    )
-    try:
+    with started(source) as child:
         told, _ = child.communicate(timeout=PATIENCE)
-    finally:
-        child.kill()
     assert told == "0 True\n"
 
 

@@ -91,10 +91,11 @@ def test_without_dimensions_the_bias_is_the_score() -> None:
 
 
 def test_a_negative_zero_is_the_zero_that_it_equals() -> None:
-    vectors = np.array([[-1], [1], [0]], np.float32)
+    vectors = np.array([[-1e-30], [1e-30], [0]], np.float32)
     index = ItemIndex(vectors, np.array([-0.0, 0.0, -0.0], np.float32))
-    ranking = index.top_k(np.array([[0.0], [-0.0]], np.float32), 3)
-    assert ranking.items.tolist() == [0, 1, 2, 0, 1, 2]
+    # The last product is so small and negative that it rounds to −0.
+    ranking = index.top_k(np.array([[0.0], [-0.0], [1e-30]], np.float32), 3)
+    assert ranking.items.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2]
     assert not np.signbit(ranking.scores).any()
 
 
