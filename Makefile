@@ -50,7 +50,7 @@ bench-accuracy: $(VENV)/.dev $(EXTENSION) ## Measure accuracy beside peers on th
 
 format: $(VENV)/.dev ## Put all code into its one form.
 	cargo fmt --all
-	$(BIN)/ruff check --fix
+	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
 clean: ## Take away all that was made, .venv too.
