@@ -30,7 +30,7 @@ class UnknownItemError(UnknownIdError):
 
 
 class StorageError(WhyrecError, OSError):
-    """A saved directory that is missing, damaged or of a newer schema; the message names the file."""
+    """A saved directory that is missing, damaged or of a newer schema, by file name."""
 
 
 class TrainingError(WhyrecError, RuntimeError):

@@ -49,4 +49,4 @@ class Features:
     def matrix(self) -> scipy.sparse.csr_matrix:
         """Return the weights as a sparse matrix, float32 [n_rows, n_tokens]."""
         shape = (len(self), self.schema.n_tokens)
-        return scipy.sparse.csr_matrix((self.weights, self.tokens, self.offsets), shape)
+        return scipy.sparse.csr_matrix((self.weights, self.tokens, self.offsets), shape, copy=True)

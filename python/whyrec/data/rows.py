@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from whyrec.types import BoolArray, Int64Array
+from whyrec.types import BoolArray, Int32Array, Int64Array
 
 
 def offsets_of(counts: Int64Array | BoolArray) -> Int64Array:
@@ -10,7 +10,9 @@ def offsets_of(counts: Int64Array | BoolArray) -> Int64Array:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def gather_rows(offsets: Int64Array, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
+def gather_rows(
+    offsets: Int64Array, rows: Int32Array | Int64Array
+) -> tuple[Int64Array, Int64Array]:
     """Return the offsets of the chosen rows, and the positions of all their entries."""
     counts = np.diff(offsets)[rows]
     gathered = offsets_of(counts)

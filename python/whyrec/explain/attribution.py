@@ -1,6 +1,6 @@
 """Players and their contributions: what every explainer answers with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -27,7 +27,7 @@ class PlayerKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Players:
-    """The players of every pair, one pair after the other: events, then attributes, then features."""
+    """The players of every pair, pair by pair: events, then attributes, then features."""
 
     offsets: Int64Array
     """int64 [n_pairs + 1]: the players of pair p are those from offsets[p] to offsets[p + 1]."""
@@ -61,6 +61,12 @@ class Players:
         """Return int64 [n_pairs]: how many players each pair has."""
         return np.diff(self.offsets)
 
+    def counts_by_kind(self) -> Int64Array:
+        """Return int64 [n_pairs, 3]: how many players of each `PlayerKind` each pair has."""
+        n_pairs = len(self.offsets) - 1
+        pairs = np.repeat(np.arange(n_pairs), self.counts())
+        return np.bincount(pairs * 3 + self.kinds, minlength=3 * n_pairs).reshape(n_pairs, 3)
+
 
 @dataclass(frozen=True, slots=True)
 class Attributions:
@@ -92,3 +98,25 @@ class Attributions:
     def of(self, pair: int) -> slice:
         """Return the slice of `contributions` that belongs to one pair."""
         return slice(int(self.players.offsets[pair]), int(self.players.offsets[pair + 1]))
+
+
+def close_gaps(attributions: Attributions) -> Attributions:
+    """Normalise additively: share each pair's efficiency gap out among its players.
+
+    A player's part of the gap is in proportion to its absolute contribution, so that one of no
+    effect keeps 0. Where all are 0, all get the same; where there are no players, the base value is
+    the score itself.
+    """
+    counts = attributions.players.counts()
+    rows = np.repeat(np.arange(len(counts)), counts)
+    weights = np.abs(attributions.contributions)
+    totals = np.bincount(rows, weights, minlength=len(counts))
+    weights = np.where(totals[rows] > 0, weights, 1.0)
+    totals = np.where(totals > 0, totals, counts)
+    gaps = attributions.efficiency_gaps()
+    added = weights * (gaps / np.maximum(totals, np.finfo(np.float64).tiny))[rows]
+    return replace(
+        attributions,
+        contributions=attributions.contributions + added,
+        base_values=np.where(counts > 0, attributions.base_values, attributions.full_values),
+    )

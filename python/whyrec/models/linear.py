@@ -11,6 +11,8 @@ from sklearn.utils.extmath import randomized_svd
 from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
+from whyrec.data.pairs import Pairs
+from whyrec.data.rows import gather_rows
 from whyrec.errors import ArgumentError
 from whyrec.types import BoolArray, Float32Array, Float64Array
 
@@ -86,6 +88,20 @@ class EASE:
         values: Float64Array = present @ weights
         return values
 
+    def event_contributions(self, histories: Histories, pairs: Pairs) -> Float64Array:
+        """Return float64 [n_events of all pairs]: the weight of each event's item.
+
+        Events of one item share its weight: each is worth the same, and all are worth one.
+        """
+        offsets, positions = gather_rows(histories.offsets, pairs.rows)
+        rows = np.repeat(np.arange(len(pairs)), np.diff(offsets))
+        items = histories.items[positions]
+        _, which, times = np.unique(
+            rows * len(self.weights) + items, return_inverse=True, return_counts=True
+        )
+        contributions: Float64Array = self.weights[items, pairs.items[rows]] / times[which]
+        return contributions
+
     def arrays(self) -> dict[str, Float32Array]:
         """Return the weights."""
         return {"weights": self.weights}
@@ -96,6 +112,7 @@ def interaction_matrix(interactions: Interactions, n_items: int) -> scipy.sparse
     matrix = scipy.sparse.csr_matrix(
         (np.ones(len(interactions), np.float32), interactions.items, interactions.offsets),
         (interactions.n_users, n_items),
+        copy=True,  # what follows sorts in place
     )
     matrix.sum_duplicates()
     matrix.data[:] = 1

@@ -8,6 +8,7 @@ import numpy as np
 from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
 from whyrec.types import BoolArray, Float32Array, Float64Array
 
 
@@ -55,6 +56,10 @@ class Popularity:
     ) -> Float64Array:
         """Return the same value for every coalition."""
         return np.full(len(coalitions), self._biases[item], np.float64)
+
+    def event_contributions(self, histories: Histories, pairs: Pairs) -> Float64Array:
+        """Return float64 [n_events of all pairs] of zeros."""
+        return np.zeros(int(histories.counts()[pairs.rows].sum()))
 
     def arrays(self) -> dict[str, Float32Array]:
         """Return the biases."""

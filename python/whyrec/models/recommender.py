@@ -1,7 +1,7 @@
 """The protocols that every recommender speaks, and that ranking and explaining rely on."""
 
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 
@@ -54,6 +54,7 @@ class Recommender(Protocol):
         ...
 
 
+@runtime_checkable
 class DifferentiableRecommender(Recommender, Protocol[P]):
     """A recommender whose score can be followed through a presence between 0 and 1 per player.
 
@@ -73,6 +74,11 @@ class DifferentiableRecommender(Recommender, Protocol[P]):
 
     def player_vectors(self, embedded: P) -> torch.Tensor:
         """Return [n_pairs, n_places, dimension]: the shared embedding of each player."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """How many values a player's vector has."""
         ...
 
 

@@ -1,60 +1,78 @@
 """Where training starts: the factors of a linear model, split into features and identity."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.linalg
 import torch
 
 from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Interactions
 from whyrec.models.features import predict_from_features
 from whyrec.models.linear import ease_factors, interaction_matrix
-from whyrec.models.towers import Towers
-from whyrec.types import Float32Array
+from whyrec.models.towers import ItemTable
+from whyrec.types import BoolArray, Float32Array
+
+if TYPE_CHECKING:  # the config trains, so it imports this module
+    from whyrec.models.two_tower import TwoTowerConfig
 
 _FEATURE_L2 = 10.0
 """Strength of the ridge penalty, in items, on what features predict of an item."""
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """How confident the start is, in logits."""
+class Factors:
+    """EASE in few dimensions: vectors of items as events and as candidates."""
 
-    scale: float = 20.0
-    """Of query vectors."""
+    inward: Float32Array
+    outward: Float32Array
+    events: ItemTable
+    items: ItemTable
 
-    prior: float = 0.5
-    """Of the logarithm of popularity."""
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        interactions: Interactions,
+        config: "TwoTowerConfig",
+        like: "Factors | None" = None,
+    ) -> "Factors":
+        """Factorise the interactions, in the coordinates of other factors if there are any.
+
+        A rotation changes no product of two vectors, so it can bring the axes of two factorisations
+        together as far as they agree (orthogonal Procrustes).
+        """
+        matrix = interaction_matrix(interactions, dataset.n_items)
+        inward, outward = ease_factors(matrix, config.dimension, config.l2, config.seed)
+        if like is not None:
+            rotation, _ = scipy.linalg.orthogonal_procrustes(inward, like.inward)
+            inward, outward = inward @ rotation, outward @ rotation
+        has_events = np.bincount(interactions.items, minlength=dataset.n_items) > 0
+        return cls(
+            inward,
+            outward,
+            split_by_features(dataset, inward, has_events),
+            split_by_features(dataset, outward, has_events),
+        )
 
 
-def log_popularity(dataset: Dataset) -> Float32Array:
-    """Return float32 [n_items]: log(1 + number of events)."""
-    counts = np.bincount(dataset.interactions.items, minlength=dataset.n_items)
-    return np.log1p(counts).astype(np.float32)
+def split_by_features(dataset: Dataset, vectors: Float32Array, has_events: BoolArray) -> ItemTable:
+    """Give to features what they predict of the vectors [n_items, dimension], to items the rest.
 
-
-def start_from_factors(
-    towers: Towers, dataset: Dataset, calibration: Calibration, l2: float, seed: int
-) -> None:
-    """Set the towers to EASE in few dimensions, with the popularity prior as biases.
-
-    What the features of items predict of their vectors and biases becomes that of the features;
-    the rest stays with each item. An item without events has what its features predict alone.
+    The two add up to the vectors, which are 0 for an item without events: nobody having chosen it
+    says more than its features. Every item with events weighs the same in the prediction.
     """
-    features, d = dataset.item_features, towers.dimension
-    counts = np.bincount(dataset.interactions.items, minlength=dataset.n_items)
-    matrix = interaction_matrix(dataset.interactions, dataset.n_items)
-    inward, outward = ease_factors(matrix, d, l2, seed)
-    prior = np.float32(calibration.prior) * log_popularity(dataset)[:, None]
-    targets = np.concatenate([inward, outward, prior - prior.mean()], 1)
-    # Every item with events weighs the same: a new item is like most items, not like the popular.
-    predicted = predict_from_features(features, targets, counts > 0, _FEATURE_L2)
-    own = np.where(counts[:, None] > 0, targets - features.matrix() @ predicted, np.float32(0))
+    features = dataset.item_features
+    predicted = predict_from_features(features, vectors, has_events.astype(np.float32), _FEATURE_L2)
+    own = vectors - features.matrix() @ predicted
+    table = ItemTable(len(vectors), len(predicted), vectors.shape[1])
     with torch.no_grad():
-        for of_items, of_features, columns in (
-            (towers.event_identity, towers.event_features, slice(0, d)),
-            (towers.item_identity, towers.item_features, slice(d, 2 * d)),
-            (towers.item_bias, towers.feature_bias, 2 * d),
-        ):
-            of_items.copy_(torch.from_numpy(own[:, columns]))
-            of_features.copy_(torch.from_numpy(predicted[:, columns]))
-        towers.log_scale.fill_(np.log(calibration.scale))
+        table.identity.copy_(torch.from_numpy(own))
+        table.of_features.copy_(torch.from_numpy(predicted))
+    return table.requires_grad_(False)
+
+
+def log_popularity(interactions: Interactions, n_items: int) -> Float32Array:
+    """Return float32 [n_items]: log(1 + number of events)."""
+    return np.log1p(np.bincount(interactions.items, minlength=n_items)).astype(np.float32)

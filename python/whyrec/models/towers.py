@@ -1,5 +1,7 @@
 """The two towers as a network: items, histories and attributes become vectors."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
@@ -8,70 +10,66 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.models.features import split_by_field, sum_by_row, sum_features
+from whyrec.types import Int64Array
 
 _ROWS = 64
 """Rows of one call of the residual network: always as many, so that a row's bits never change."""
 
 
+class ItemTable(nn.Module):
+    """A vector per item: its identity plus the weighted sum of its feature values."""
+
+    def __init__(self, n_items: int, n_tokens: int, dimension: int) -> None:
+        super().__init__()
+        self.identity = _zeros(n_items, dimension)
+        self.of_features = _zeros(n_tokens, dimension)
+
+    def forward(self, features: Features, kept: torch.Tensor | None = None) -> torch.Tensor:
+        """Return float32 [n_items, dimension]; kept says which feature values are there."""
+        return self.identity + sum_features(self.of_features, features, kept)
+
+
 class Towers(nn.Module):
     """Everything that is learned.
 
-    An item i is an event vector (as part of a history) and an item vector (as a candidate), each
-    its identity plus the weighted sum of its feature values. Head h of an event has the gate
+    An item is an event vector (as part of a history), an item vector (as a candidate) and a bias.
+    Head h of an event has the gate
 
         g_h = 1 + 2 tanh(a_h / 2),   a_h linear in the event vector, value, age and kind,
 
     and the query vector of a history with attribute vector A is
 
-        x = [Σ g_h e_h / √(1 + Σ g_h²)]_h + A,   q = scale · (x + residual(x)).
+        x = [Σ g_h e_h / √(1 + Σ g_h²)]_h + A,   q = scale · (x + residual(x)),
+
+    residual being a network with one hidden layer. All parameters are made as zeros.
     """
 
     value_mean: torch.Tensor
     value_scale: torch.Tensor
 
-    def __init__(self, dataset: Dataset, dimension: int, heads: int, hidden: int, dropout: float):
+    def __init__(self, dataset: Dataset, dimension: int, heads: int, hidden: int) -> None:
         super().__init__()
-        n_tokens = dataset.item_features.schema.n_tokens
+        n_items, n_tokens = dataset.n_items, dataset.item_features.schema.n_tokens
         user_schema = dataset.user_features.schema
         self.dimension, self.heads = dimension, heads
         self.n_kinds = len(dataset.interactions.kind_names)
-        self.event_identity = _zeros(dataset.n_items, dimension)
-        self.item_identity = _zeros(dataset.n_items, dimension)
-        self.item_bias = _zeros(dataset.n_items)
-        self.event_features = _zeros(n_tokens, dimension)
-        self.item_features = _zeros(n_tokens, dimension)
-        self.feature_bias = _zeros(n_tokens)
+        self.events = ItemTable(n_items, n_tokens, dimension)
+        self.items = ItemTable(n_items, n_tokens, dimension)
+        self.biases = ItemTable(n_items, n_tokens, 1)
         self.attributes = _zeros(user_schema.n_tokens, dimension)
         self.absent_fields = _zeros(len(user_schema.fields), dimension)
         self.gate_of_vector = _zeros(dimension, heads)
         self.gate_of_context = _zeros(3 + self.n_kinds, heads)
         self.log_scale = _zeros()
-        self.residual = nn.Sequential(
-            nn.Linear(dimension, hidden),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, dimension),
-        )
-        nn.init.zeros_(self.residual[3].weight)
-        nn.init.zeros_(self.residual[3].bias)
+        self.hidden_weight = _zeros(dimension, hidden)
+        self.hidden_bias = _zeros(hidden)
+        self.output_weight = _zeros(hidden, dimension)
+        self.output_bias = _zeros(dimension)
         values = dataset.interactions.values
         known = np.zeros(0) if values is None else values[np.isfinite(values)].astype(np.float64)
         mean, spread = (known.mean(), known.std()) if len(known) else (0.0, 1.0)
         self.register_buffer("value_mean", torch.tensor(mean, dtype=torch.float32))
         self.register_buffer("value_scale", torch.tensor(spread or 1.0, dtype=torch.float32))
-
-    def event_vectors(self, features: Features, kept: torch.Tensor | None = None) -> torch.Tensor:
-        """Return float32 [n_items, dimension]: each item as part of a history."""
-        return self.event_identity + sum_features(self.event_features, features, kept)
-
-    def item_vectors(self, features: Features, kept: torch.Tensor | None = None) -> torch.Tensor:
-        """Return float32 [n_items, dimension]: each item as a candidate."""
-        return self.item_identity + sum_features(self.item_features, features, kept)
-
-    def item_biases(self, features: Features) -> torch.Tensor:
-        """Return float32 [n_items]."""
-        of_features = sum_features(self.feature_bias[:, None], features)[:, 0]
-        return self.item_bias + of_features
 
     def context(self, histories: Histories) -> torch.Tensor:
         """Return float32 [n_events, 3 + n_kinds]: standardised value, if known, age, kind."""
@@ -117,7 +115,7 @@ class Towers(nn.Module):
         order = torch.arange(len(items), device=catalog.device)
         return sum_by_row(terms, histories.offsets, order)
 
-    def attribute_parts(self, features: Features) -> tuple[torch.Tensor, "np.ndarray"]:
+    def attribute_parts(self, features: Features) -> tuple[torch.Tensor, Int64Array]:
         """Return what each present field adds to an attribute vector, and the fields by row.
 
         Returns:
@@ -129,21 +127,35 @@ class Towers(nn.Module):
         absent = self.absent_fields[torch.from_numpy(fields).to(self.absent_fields.device)]
         return sum_features(self.attributes, by_field) - absent, row_offsets
 
-    def attribute_vectors(self, features: Features, left_out: float = 0.0) -> torch.Tensor:
-        """Return float32 [n_rows, dimension]; left_out is the chance of a field to be absent."""
-        parts, row_offsets = self.attribute_parts(features)
-        kept = torch.ones(len(parts), device=parts.device)
-        if left_out:
-            kept = (torch.rand_like(kept) >= left_out).float()
-        order = torch.arange(len(parts), device=parts.device)
-        return self.absent_fields.sum(0) + sum_by_row(parts, row_offsets, order, kept)
+    def attribute_vectors(
+        self, features: Features, kept: Callable[[int], torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        """Return float32 [n_rows, dimension].
 
-    def queries(self, summed: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
-        """Return [..., dimension] from summed event terms and attribute vectors."""
+        kept gives, for a number of present fields, which of them stay: bool of that length.
+        """
+        parts, row_offsets = self.attribute_parts(features)
+        weights = None if kept is None else kept(len(parts)).float()
+        order = torch.arange(len(parts), device=parts.device)
+        return self.absent_fields.sum(0) + sum_by_row(parts, row_offsets, order, weights)
+
+    def queries(
+        self, summed: torch.Tensor, attributes: torch.Tensor, kept: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return [..., dimension] from summed event terms and attribute vectors.
+
+        kept, [..., hidden], weighs the hidden units of the residual network; None keeps all.
+        """
         sums, squares = summed.split([self.dimension, self.heads], -1)
         by_head = sums.unflatten(-1, (self.heads, -1)) * torch.rsqrt(1 + squares)[..., None]
         pooled = by_head.flatten(-2) + attributes
-        return torch.exp(self.log_scale) * (pooled + self.residual(pooled * self.dimension**0.5))
+        hidden = pooled @ (self.hidden_weight * self.dimension**0.5) + self.hidden_bias
+        hidden = nn.functional.gelu(hidden)
+        if kept is not None:
+            hidden = hidden * kept
+        residual = hidden @ self.output_weight + self.output_bias
+        queries: torch.Tensor = torch.exp(self.log_scale) * (pooled + residual)
+        return queries
 
     def queries_by_chunk(self, summed: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
         """Return what `queries` does, row by row to the same bits in any batch."""

@@ -1,6 +1,6 @@
 """Trains the towers by a softmax over held-out events, with random events and fields left out."""
 
-from collections.abc import Callable
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +10,10 @@ from tqdm.auto import tqdm
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.errors import ArgumentError, TrainingError
-from whyrec.models.start import Calibration, log_popularity, start_from_factors
+from whyrec.models.start import Factors, log_popularity, split_by_features
 from whyrec.models.towers import Towers
-from whyrec.models.validation import Validation, hold_out
-from whyrec.types import BoolArray
+from whyrec.models.validation import Calibration, Validation, hold_out
+from whyrec.types import BoolArray, Int64Array
 
 if TYPE_CHECKING:  # the config trains, so it imports this module
     from whyrec.models.two_tower import TwoTowerConfig
@@ -21,133 +21,159 @@ if TYPE_CHECKING:  # the config trains, so it imports this module
 _LARGEST_GRADIENT = 1.0
 
 
-def train(
-    dataset: Dataset, config: "TwoTowerConfig", make: Callable[[], Towers], *, progress: bool
-) -> Towers:
-    """Find the number of steps on held-out events, then train that far on all events.
+def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Towers:
+    """Train as long as held-out events are ranked better, then take all events in.
 
-    First the few parameters that weigh events and know attributes are trained, then all of them.
-    Either stage goes only as far as held-out events are ranked better, which may be nowhere.
+    The vectors of items start as factors of the events, which know the events of every user that
+    made them. So users learn in parts (`config.folds`), each from factors that the other parts
+    made: what is learned holds for histories that the factors have not seen. In the end the
+    factors of all events take their place, and what was learned is added.
 
     Raises:
         ArgumentError: kind_weights names a kind of event that there is not.
         TrainingError: the loss is no longer finite.
     """
-    calibration, n_steps, share = Calibration(), (config.max_steps, 0), 1.0
-    validation = hold_out(dataset, config.validation_share, config.seed)
-    if validation is not None:
-        start = _Run(validation.part, config, make(), calibration)
-        calibration = validation.calibrate(start.towers, log_popularity(validation.part))
-        run = _Run(validation.part, config, make(), calibration)
-        n_steps, share = run.best_stop(validation, progress=progress)
-    run = _Run(dataset, config, make(), calibration)
-    with tqdm(total=sum(n_steps), desc="recommender, all events", disable=not progress) as shown:
-        for stage, n_of_stage in enumerate(n_steps):
-            run.enter(stage)
-            for _ in range(n_of_stage):
-                run.step()
-                shown.update()
+    part, validation = hold_out(dataset, config.validation_share, config.seed)
+    training = _Training(part, config, progress=progress)
+    share = training.run(validation)
+    towers = training.towers
+    factors = Factors.of(dataset, dataset.interactions, config, like=training.whole)
+    popularity = log_popularity(dataset.interactions, dataset.n_items)
+    prior = (popularity - popularity.mean()) * np.float32(share * training.calibration.prior)
+    biases = split_by_features(dataset, prior[:, None], popularity > 0)
     with torch.no_grad():
-        run.towers.item_bias.mul_(share)
-        run.towers.feature_bias.mul_(share)
-    return run.towers
+        for table, start in (
+            (towers.events, factors.events),
+            (towers.items, factors.items),
+            (towers.biases, biases),
+        ):
+            table.identity.add_(start.identity)
+            table.of_features.add_(start.of_features)
+    return towers
 
 
-class _Run:
-    """One training from its start, on the events of one data set."""
+class _Training:
+    """The towers while they learn: their tables hold what is added to the factors."""
 
-    def __init__(
-        self, dataset: Dataset, config: "TwoTowerConfig", towers: Towers, calibration: Calibration
-    ) -> None:
-        start_from_factors(towers, dataset, calibration, config.l2, config.seed)
-        self.towers = towers
+    def __init__(self, dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> None:
         self._dataset, self._config = dataset, config
-        # In training, popularity is given: what is left to learn is what tells users apart.
-        self._prior = torch.from_numpy(log_popularity(dataset)) * calibration.prior
-        fixed = (towers.item_bias, towers.feature_bias)
-        for parameter in fixed:
-            parameter.requires_grad_(False)
-        self._users = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
         self._kind_weights = _kind_weights(dataset, config)
         self._random = np.random.default_rng(config.seed)
-        self.enter(0)
+        self._generator = torch.Generator().manual_seed(config.seed)
+        self.towers = Towers(dataset, config.dimension, config.heads, config.hidden)
+        with torch.no_grad():
+            spread = config.dimension**-0.5
+            self.towers.hidden_weight.normal_(0, spread, generator=self._generator)
+        self.towers.biases.requires_grad_(False)  # popularity is given in training
+        self.calibration = Calibration()
+        self._popularity = log_popularity(dataset.interactions, dataset.n_items)
+        self.whole = Factors.of(dataset, dataset.interactions, config)
+        active = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
+        n_folds = max(1, min(config.folds, len(active)))
+        self._fold_of_user = self._random.permutation(dataset.n_users) % n_folds
+        of_events = self._fold_of_user[dataset.interactions.users()]
+        self._users = [active[self._fold_of_user[active] == fold] for fold in range(n_folds)]
+        self._folds = [
+            Factors.of(dataset, dataset.interactions.only(of_events != fold), config, self.whole)
+            for fold in tqdm(range(n_folds), "recommender, factors", disable=not progress)
+        ]
+        self._progress = progress
 
-    def enter(self, stage: int) -> None:
-        """Begin a stage of the training, with a new optimizer."""
-        self._optimizer = _optimizer(self.towers, self._config, stage)
+    @property
+    def _prior(self) -> torch.Tensor:
+        return torch.from_numpy(self._popularity) * self.calibration.prior
 
-    def best_stop(
-        self, validation: Validation, *, progress: bool
-    ) -> tuple[tuple[int, int], float]:
-        """Train each stage until held-out events are ranked no better, and go back to its best.
-
-        Returns:
-            The number of steps of each stage, and the share of the prior that ranks best.
-        """
+    def run(self, validation: Validation | None) -> float:
+        """Train to the best point, and return the share of the prior that ranks best there."""
         config = self._config
-        best, share = validation.best_share(self.towers)
-        n_steps = [0, 0]
-        for stage in range(2):
-            self.enter(stage)
-            state = self._state()
-            with tqdm(
-                range(1, config.max_steps + 1),
-                f"recommender, held-out events, stage {stage + 1} of 2",
-                disable=not progress,
-            ) as shown:
-                for step in shown:
-                    self.step()
-                    if step % config.evaluate_every:
-                        continue
-                    value, share_now = validation.best_share(self.towers)
-                    if value > best:
-                        best, share, n_steps[stage] = value, share_now, step
-                        state = self._state()
-                    shown.set_postfix(NDCG=f"{value:.4f}", best=f"{best:.4f}")
-                    if step >= n_steps[stage] + config.patience * config.evaluate_every:
-                        break
-            self.towers.load_state_dict(state)
-        return (n_steps[0], n_steps[1]), share
+        if validation is not None:
+            self.calibration = validation.calibrate(self._scores, self._popularity)
+        with torch.no_grad():
+            self.towers.log_scale.fill_(np.log(self.calibration.scale))
+        optimizer = _optimizer(self.towers, config)
+        if validation is None:
+            for step in range(config.evaluate_every * config.patience):
+                self._step(optimizer, step % len(self._folds))
+            return 1.0
+        (best, share), best_step = self._look(validation), 0
+        state = copy.deepcopy(self.towers.state_dict())
+        with tqdm(
+            range(1, config.max_steps + 1), "recommender, training", disable=not self._progress
+        ) as shown:
+            for step in shown:
+                self._step(optimizer, step % len(self._folds))
+                if step % config.evaluate_every:
+                    continue
+                ndcg, share_now = self._look(validation)
+                if ndcg > best:
+                    best, share, best_step = ndcg, share_now, step
+                    state = copy.deepcopy(self.towers.state_dict())
+                shown.set_postfix(NDCG=f"{ndcg:.4f}", best=f"{best:.4f}")
+                if step >= best_step + config.patience * config.evaluate_every:
+                    break
+        self.towers.load_state_dict(state)
+        return share
 
-    def _state(self) -> dict[str, torch.Tensor]:
-        return {name: each.clone() for name, each in self.towers.state_dict().items()}
+    def _look(self, validation: Validation) -> tuple[float, float]:
+        """Return the NDCG@10 of the held-out events, and the share of the prior that gives it."""
+        return validation.ndcg(validation.scores(self._scores), self._prior)
 
-    def step(self) -> None:
-        """Take one step on a batch of users."""
-        size = min(self._config.batch_size, len(self._users))
-        users = self._random.choice(self._users, size, replace=False)
-        histories = self._dataset.histories(users)
-        self.towers.train()
-        loss = self._loss(histories, draw_inputs(histories, self._random))
+    def _step(self, optimizer: torch.optim.Optimizer, fold: int) -> None:
+        """Take one step on a batch of users of a fold."""
+        users = self._users[fold]
+        if not len(users):
+            return
+        size = min(self._config.batch_size, len(users))
+        histories = self._dataset.histories(self._random.choice(users, size, replace=False))
+        loss = self._loss(histories, draw_inputs(histories, self._random), self._folds[fold])
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"the loss of the recommender is {loss.item()}; lower learning_rate "
-                f"(now {self._config.learning_rate}) or identity_learning_rate "
-                f"(now {self._config.identity_learning_rate})"
+                f"the loss of the recommender is {loss.item()}; lower the learning rates "
+                f"(learning_rate is {self._config.learning_rate})"
             )
-        self._optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.towers.parameters(), _LARGEST_GRADIENT)
-        self._optimizer.step()
+        optimizer.step()
 
-    def _loss(self, histories: Histories, is_input: BoolArray) -> torch.Tensor:
-        """Return the mean over users of the weighted mean over targets of −log softmax."""
+    @torch.no_grad()
+    def _scores(self, histories: Histories, users: Int64Array) -> torch.Tensor:
+        """Return float32 [n_rows, n_items]: products of queries and items, without biases."""
+        scores = torch.empty(len(users), self._dataset.n_items)
+        for fold, factors in enumerate(self._folds):
+            rows = np.flatnonzero(self._fold_of_user[users] == fold)
+            queries, vectors = self._vectors(histories.take(rows), histories.take(rows), factors)
+            scores[torch.from_numpy(rows)] = queries @ vectors.T
+        return scores
+
+    def _vectors(
+        self, inputs: Histories, histories: Histories, factors: Factors, *, drop: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return query vectors [n_rows, dimension] and item vectors [n_items, dimension]."""
         towers, config, features = self.towers, self._config, self._dataset.item_features
-        kept = torch.rand(len(features.tokens)) >= config.absent_features
-        events = towers.event_vectors(features, kept)
-        inputs = histories.only_events(is_input)
-        queries = towers.queries(
-            towers.sum_events(events, events @ towers.gate_of_vector, inputs),
-            towers.attribute_vectors(histories.attributes, config.absent_fields),
+        kept = self._draw(config.absent_features, len(features.tokens)) if drop else None
+        events = factors.events(features, kept) + towers.events(features, kept)
+        items = factors.items(features, kept) + towers.items(features, kept)
+        summed = towers.sum_events(events, events @ towers.gate_of_vector, inputs)
+        if not drop:
+            return towers.queries(summed, towers.attribute_vectors(histories.attributes)), items
+        attributes = towers.attribute_vectors(
+            histories.attributes, lambda n: self._draw(config.absent_fields, n)
         )
-        vectors = towers.item_vectors(features, kept)
+        units = self._draw(config.dropout, len(inputs), config.hidden) / (1 - config.dropout)
+        return towers.queries(summed, attributes, units), items
+
+    def _loss(self, histories: Histories, is_input: BoolArray, factors: Factors) -> torch.Tensor:
+        """Return the mean over users of the weighted mean over targets of −log softmax."""
+        inputs = histories.only_events(is_input)
+        queries, vectors = self._vectors(inputs, histories, factors, drop=True)
         rows = torch.from_numpy(np.repeat(np.arange(len(histories)), histories.counts()))
         items = torch.from_numpy(histories.items).long()
         is_target = torch.from_numpy(~is_input)
         weights = self._kind_weights[torch.from_numpy(histories.kinds).long()] * is_target
         totals = weights.new_zeros(len(histories)).index_add(0, rows, weights)
         weights = weights / totals.clamp(min=1e-12)[rows] / (totals > 0).sum().clamp(min=1)
-        if self._dataset.n_items > config.full_softmax_items:
+        if self._dataset.n_items > self._config.full_softmax_items:
             return (self._sampled_losses(queries, vectors, rows, items) * weights).sum()
         logits = queries @ vectors.T + self._prior
         # What the user has had is no competitor, unless it is wanted again.
@@ -156,6 +182,10 @@ class _Run:
         had[rows[is_target], items[is_target]] = False
         normalisers = logits.masked_fill(had, -torch.inf).logsumexp(1)
         return ((normalisers[rows] - logits[rows, items]) * weights).sum()
+
+    def _draw(self, left_out: float, *shape: int) -> torch.Tensor:
+        """Draw what is kept, bool [shape], each entry being left out with the same chance."""
+        return torch.rand(shape, generator=self._generator) >= left_out
 
     def _sampled_losses(
         self, queries: torch.Tensor, vectors: torch.Tensor, rows: torch.Tensor, items: torch.Tensor
@@ -184,22 +214,18 @@ def draw_inputs(histories: Histories, random: np.random.Generator) -> BoolArray:
     return is_input
 
 
-def _optimizer(towers: Towers, config: "TwoTowerConfig", stage: int) -> torch.optim.Optimizer:
-    """First gates, scale and attributes; then all, the vectors moving slowly from their start."""
-    light = [towers.gate_of_vector, towers.gate_of_context, towers.log_scale]
-    light += [towers.attributes, towers.absent_fields]
-    groups: list[dict[str, Any]] = [{"params": light, "lr": config.learning_rate}]
-    if stage == 1:
-        vectors = [towers.event_identity, towers.item_identity]
-        vectors += [towers.event_features, towers.item_features]
-        groups += [
-            {"params": vectors, "lr": config.vector_learning_rate},
-            {
-                "params": list(towers.residual.parameters()),
-                "lr": config.residual_learning_rate,
-                "weight_decay": config.weight_decay,
-            },
-        ]
+def _optimizer(towers: Towers, config: "TwoTowerConfig") -> torch.optim.Optimizer:
+    vectors = [*towers.events.parameters(), *towers.items.parameters()]
+    residual = [towers.hidden_weight, towers.hidden_bias]
+    residual += [towers.output_weight, towers.output_bias]
+    chosen = {id(each) for each in vectors + residual}
+    others = [each for each in towers.parameters() if each.requires_grad and id(each) not in chosen]
+    groups: list[dict[str, Any]] = [
+        {"params": others, "lr": config.learning_rate},
+        {"params": vectors, "lr": config.vector_learning_rate},
+        {"params": residual, "lr": config.residual_learning_rate},
+    ]
+    groups[2]["weight_decay"] = config.weight_decay
     return torch.optim.AdamW(groups, weight_decay=0.0)
 
 
@@ -209,6 +235,7 @@ def _kind_weights(dataset: Dataset, config: "TwoTowerConfig") -> torch.Tensor:
     unknown = [kind for kind in chosen if kind not in names]
     if unknown:
         raise ArgumentError(
-            f"kind_weights names {unknown[0]!r}; the kinds of event are {', '.join(map(repr, names))}"
+            f"kind_weights names {unknown[0]!r}; the kinds of event are "
+            f"{', '.join(map(repr, names))}"
         )
     return torch.tensor([float(chosen.get(kind, 1.0)) for kind in names])

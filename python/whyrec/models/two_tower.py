@@ -14,7 +14,7 @@ from whyrec.data.rows import gather_rows
 from whyrec.errors import ArgumentError, StorageError
 from whyrec.models.towers import Towers
 from whyrec.models.training import train
-from whyrec.types import BoolArray, Float32Array, Float64Array, Int64Array
+from whyrec.types import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
 
 _COALITION_CELLS = 8_000_000
 """Presence values that one evaluation holds at a time."""
@@ -45,26 +45,29 @@ class TwoTowerConfig:
     absent_features: float = 0.1
     """Chance of a feature value of an item to be left out in training."""
 
+    folds: int = 4
+    """Parts of the users; each part learns from item vectors that the others made."""
+
     batch_size: int = 128
     """Users in a step."""
 
-    max_steps: int = 400
-    """The most steps; the best number of them is found on validation data."""
+    max_steps: int = 600
+    """The most steps; the best number of them is found on held-out events."""
 
     evaluate_every: int = 10
-    """Steps between two looks at the validation data."""
+    """Steps between two looks at the held-out events."""
 
-    patience: int = 4
+    patience: int = 10
     """Looks without improvement after which training stops."""
 
-    learning_rate: float = 5e-3
+    learning_rate: float = 1e-3
     """Of AdamW, for gates, scale and attributes."""
-
-    vector_learning_rate: float = 2e-6
-    """For the vectors of items and features, which start as the factors of a linear model."""
 
     residual_learning_rate: float = 1e-5
     """For the residual network, which starts at zero."""
+
+    vector_learning_rate: float = 1e-5
+    """For the vectors of items and features, which start as the factors of a linear model."""
 
     weight_decay: float = 0.01
     """Of the residual network."""
@@ -113,9 +116,7 @@ class TwoTowerConfig:
             ArgumentError: kind_weights names a kind of event that there is not.
             TrainingError: the loss is no longer finite.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            towers = train(dataset, self, lambda: self._towers(dataset), progress=progress)
+        towers = train(dataset, self, progress=progress)
         return TwoTower(towers, dataset.item_features)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "TwoTower":
@@ -124,16 +125,12 @@ class TwoTowerConfig:
         Raises:
             StorageError: the arrays are not those of these settings and this data set.
         """
-        with torch.random.fork_rng(devices=[]):
-            towers = self._towers(dataset)
+        towers = Towers(dataset, self.dimension, self.heads, self.hidden)
         try:
             towers.load_state_dict({name: torch.from_numpy(each) for name, each in arrays.items()})
         except RuntimeError as error:
             raise StorageError(f"the arrays of the recommender do not fit: {error}") from error
         return TwoTower(towers, dataset.item_features)
-
-    def _towers(self, dataset: Dataset) -> Towers:
-        return Towers(dataset, self.dimension, self.heads, self.hidden, self.dropout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +162,7 @@ class TwoTower:
     def __init__(self, towers: Towers, item_features: Features) -> None:
         self.item_features = item_features
         self._towers = towers.eval().requires_grad_(False)
-        self._event_vectors = towers.event_vectors(item_features)
+        self._event_vectors = towers.events(item_features)
         self._gates = self._event_vectors @ towers.gate_of_vector
 
     @property
@@ -178,17 +175,19 @@ class TwoTower:
         """Return float32 [n_rows, dimension]: one vector per history, whatever else is asked."""
         summed = self._towers.sum_events(self._event_vectors, self._gates, histories)
         attributes = self._towers.attribute_vectors(histories.attributes)
-        return self._towers.queries_by_chunk(summed, attributes).cpu().numpy()
+        queries = self._towers.queries_by_chunk(summed, attributes)
+        return np.asarray(queries.cpu(), np.float32)
 
     @torch.no_grad()
     def item_vectors(self) -> Float32Array:
         """Return float32 [n_items, dimension]: one vector per item of the catalog."""
-        return self._towers.item_vectors(self.item_features).cpu().numpy()
+        return np.asarray(self._towers.items(self.item_features).cpu(), np.float32)
 
     @torch.no_grad()
     def item_biases(self) -> Float32Array:
         """Return float32 [n_items], in logits."""
-        return self._towers.item_biases(self.item_features).cpu().numpy()
+        biases = self._towers.biases(self.item_features)[:, 0]
+        return np.ascontiguousarray(biases.cpu(), np.float32)
 
     @torch.no_grad()
     def coalition_values(
@@ -232,20 +231,19 @@ class TwoTower:
         feature_places = torch.from_numpy(_places(catalog.offsets, pairs.items, widths[2]))
         weights = _padded(torch.from_numpy(catalog.weights).to(device), feature_places)
         tokens = _padded(torch.from_numpy(catalog.tokens).long().to(device), feature_places)
-        if not towers.item_features.numel():
-            features = weights[..., None].expand(-1, -1, self.dimension)
-            feature_biases = weights
+        if len(towers.items.of_features):
+            features = weights[..., None] * towers.items.of_features[tokens]
+            feature_biases = weights * towers.biases.of_features[tokens, 0]
         else:
-            features = weights[..., None] * towers.item_features[tokens]
-            feature_biases = weights * towers.feature_bias[tokens]
+            features, feature_biases = weights[..., None].expand(-1, -1, self.dimension), weights
         chosen = torch.from_numpy(pairs.items).long().to(device)
         return EmbeddedPairs(
             terms,
             _padded(attributes, attribute_places),
             features,
             feature_biases,
-            towers.item_identity[chosen],
-            towers.item_bias[chosen],
+            towers.items.identity[chosen],
+            towers.biases.identity[chosen, 0],
         )
 
     def pair_values(self, embedded: EmbeddedPairs, presence: torch.Tensor) -> torch.Tensor:
@@ -258,7 +256,8 @@ class TwoTower:
         )
         items = embedded.identities[:, None] + features @ embedded.features
         biases = embedded.biases[:, None] + (features * embedded.feature_biases[:, None]).sum(-1)
-        return (queries * items).sum(-1) + biases
+        values: torch.Tensor = (queries * items).sum(-1) + biases
+        return values
 
     def player_vectors(self, embedded: EmbeddedPairs) -> torch.Tensor:
         """Return float32 [n_pairs, n_places, dimension]: what each player adds to a tower."""
@@ -270,7 +269,7 @@ class TwoTower:
         return {name: each.cpu().numpy() for name, each in self._towers.state_dict().items()}
 
 
-def _places(offsets: Int64Array, rows: np.ndarray, width: int) -> Int64Array:
+def _places(offsets: Int64Array, rows: Int32Array, width: int) -> Int64Array:
     """Return int64 [n_rows, width]: where the entries of each row are, -1 beyond the last."""
     counts = np.diff(offsets)[rows]
     _, positions = gather_rows(offsets, rows)

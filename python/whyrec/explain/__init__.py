@@ -1,0 +1,25 @@
+"""Why: what each player contributes to a score, by explainers behind one protocol."""
+
+from whyrec.explain.attribution import Attributions, PlayerKind, Players
+from whyrec.explain.closed_form import AdditiveRecommender, ClosedForm, ClosedFormConfig
+from whyrec.explain.explainer import Explainer, ExplainerConfig
+from whyrec.explain.network import Network, NetworkConfig
+from whyrec.explain.path import GradientPath, GradientPathConfig
+from whyrec.explain.shapley import Shapley, ShapleyConfig
+
+__all__ = [
+    "AdditiveRecommender",
+    "Attributions",
+    "ClosedForm",
+    "ClosedFormConfig",
+    "Explainer",
+    "ExplainerConfig",
+    "GradientPath",
+    "GradientPathConfig",
+    "Network",
+    "NetworkConfig",
+    "PlayerKind",
+    "Players",
+    "Shapley",
+    "ShapleyConfig",
+]

@@ -1,0 +1,50 @@
+"""The protocols that every explainer speaks."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.explain.attribution import Attributions
+from whyrec.models.recommender import Recommender
+from whyrec.types import Float32Array, Float64Array
+
+
+class Explainer(Protocol):
+    """Says what each player contributes to the score of an item for a history."""
+
+    def explain(
+        self, histories: Histories, pairs: Pairs, full_values: Float64Array
+    ) -> Attributions:
+        """Attribute the scores of a batch of pairs to their players.
+
+        Args:
+            histories: what the pairs are about.
+            pairs: rows of histories, each with an item.
+            full_values: float64 [n_pairs], in logits: the scores that ranked the items. The
+                contributions are made to add up to exactly these.
+        """
+        ...
+
+    def arrays(self) -> dict[str, Float32Array]:
+        """Return every learned array, by name; none where nothing is learned."""
+        ...
+
+
+class ExplainerConfig(Protocol):
+    """The settings of one kind of explainer, which also fit it."""
+
+    def fit(
+        self, recommender: Recommender, dataset: Dataset, *, progress: bool = True
+    ) -> Explainer:
+        """Prepare to explain a recommender; what is learned, is learned from the data set.
+
+        Raises:
+            ArgumentError: the recommender has not what this explainer needs.
+        """
+        ...
+
+    def restore(self, recommender: Recommender, arrays: Mapping[str, Float32Array]) -> Explainer:
+        """Build what `fit` returned from the arrays it gave, bit for bit."""
+        ...

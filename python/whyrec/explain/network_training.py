@@ -1,0 +1,231 @@
+"""Trains the explainer network from the recommender's outputs on coalitions and its gradients."""
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.errors import ArgumentError, TrainingError
+from whyrec.explain.attribution import Players
+from whyrec.explain.path import path_gradients, quadrature
+from whyrec.explain.player_network import PlayerNetwork
+from whyrec.models.recommender import DifferentiableRecommender
+from whyrec.types import Int32Array
+
+if TYPE_CHECKING:  # the config trains, so it imports this module
+    from whyrec.explain.network import NetworkConfig
+
+_HELD_OUT_PAIRS = 64
+_HELD_OUT_COALITIONS = 128
+_DISTILLED_POINTS = 8
+_TOP = 50
+"""Half of the pairs are of an item among so many that score best for the user."""
+
+
+def train(
+    recommender: DifferentiableRecommender[Any],
+    dataset: Dataset,
+    config: "NetworkConfig",
+    *,
+    progress: bool,
+) -> PlayerNetwork:
+    """Train until held-out coalitions are foretold no better, and keep the best network.
+
+    Raises:
+        ArgumentError: nobody has a history.
+        TrainingError: the loss is no longer finite.
+    """
+    source = _Source(recommender, dataset, config)
+    network = PlayerNetwork(
+        recommender.dimension, config.n_points, config.width, config.n_summaries
+    ).start(config.seed)
+    held_out = [source.draw(config.batch_size, _HELD_OUT_COALITIONS) for _ in range(2)]
+    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate)
+    best, best_step, best_state = _error(network, held_out, config), 0, _state(network)
+    with tqdm(range(1, config.max_steps + 1), "explainer", disable=not progress) as shown:
+        for step in shown:
+            loss = _loss(network, source.draw(config.batch_size, config.n_coalitions), config)
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"the loss of the explainer is {loss.item()}; lower learning_rate "
+                    f"(now {config.learning_rate})"
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            if step % config.evaluate_every:
+                continue
+            error = _error(network, held_out, config)
+            if error < best:
+                best, best_step, best_state = error, step, _state(network)
+            shown.set_postfix(error=f"{error:.2e}", best=f"{best:.2e}")
+            if step >= best_step + config.patience * config.evaluate_every:
+                break
+    network.load_state_dict(best_state)
+    return network
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """Pairs with what the recommender says of them."""
+
+    vectors: torch.Tensor
+    gradients: torch.Tensor
+    present: torch.Tensor
+    widths: tuple[int, int, int]
+    coalitions: torch.Tensor
+    """float32 [n_pairs, n_coalitions, n_places], 1 for the players of each."""
+    gained: torch.Tensor
+    """float32 [n_pairs, n_coalitions]: v(S) − v(none)."""
+    full: torch.Tensor
+    """float32 [n_pairs]: v(all) − v(none)."""
+    path: torch.Tensor
+    """float32 [n_pairs, n_places]: contributions by the gradient path of many points."""
+
+
+def _loss(network: PlayerNetwork, lesson: _Lesson, config: "NetworkConfig") -> torch.Tensor:
+    """Return the error over coalitions and over the path, each in proportion to its own size."""
+    found = network(lesson.vectors, lesson.gradients, lesson.present, lesson.widths)
+    found = _closed(found, lesson)
+    distilled = ((found - lesson.path) ** 2).sum(1) / _size((lesson.path**2).sum(1))
+    return _coalition_error(found, lesson) + config.distillation * distilled.mean()
+
+
+def _coalition_error(found: torch.Tensor, lesson: _Lesson) -> torch.Tensor:
+    """Return the mean squared error of Σφ against v(S) − v(none), over what chance would leave."""
+    foretold = torch.einsum("pcn,pn->pc", lesson.coalitions, found)
+    # What is left of v(S) when each player counts the same.
+    share = lesson.coalitions.sum(-1) / lesson.present.sum(1, keepdim=True).clamp(min=1)
+    spread = ((lesson.gained - share * lesson.full[:, None]) ** 2).mean(1)
+    return (((foretold - lesson.gained) ** 2).mean(1) / _size(spread)).mean()
+
+
+def _closed(found: torch.Tensor, lesson: _Lesson) -> torch.Tensor:
+    """Share the gap out as `close_gaps` does."""
+    weights = found.abs().detach()
+    gaps = lesson.full - found.sum(1)
+    return found + weights * (gaps / _size(weights.sum(1)))[:, None]
+
+
+def _size(values: torch.Tensor) -> torch.Tensor:
+    return values.clamp(min=1e-9)
+
+
+@torch.no_grad()
+def _error(network: PlayerNetwork, held_out: list[_Lesson], config: "NetworkConfig") -> float:
+    return float(np.mean([_loss(network, lesson, config).item() for lesson in held_out]))
+
+
+def _state(network: PlayerNetwork) -> dict[str, torch.Tensor]:
+    return copy.deepcopy(network.state_dict())
+
+
+class _Source:
+    """Draws users with parts of their histories, items for them, and coalitions of both."""
+
+    def __init__(
+        self,
+        recommender: DifferentiableRecommender[Any],
+        dataset: Dataset,
+        config: "NetworkConfig",
+    ) -> None:
+        self._recommender, self._dataset, self._config = recommender, dataset, config
+        self._items = torch.from_numpy(recommender.item_vectors())
+        self._biases = torch.from_numpy(recommender.item_biases())
+        self._random = np.random.default_rng(config.seed)
+        self._generator = torch.Generator().manual_seed(config.seed)
+        self._users = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
+        if not len(self._users):
+            raise ArgumentError("no user has an event; there is nothing to explain")
+        self._points, _ = quadrature(config.n_points)
+        self._fine_points, self._fine_weights = quadrature(_DISTILLED_POINTS)
+
+    def draw(self, n_pairs: int, n_coalitions: int) -> _Lesson:
+        """Draw pairs, and let the recommender say what it makes of them."""
+        histories = self._histories(n_pairs)
+        pairs = Pairs(np.arange(n_pairs, dtype=np.int32), self._choose_items(histories))
+        counts = Players.of(histories, self._dataset.item_features, pairs).counts_by_kind()
+        most = counts.max(axis=0)
+        widths = (int(most[0]), int(most[1]), int(most[2]))
+        present = torch.from_numpy(
+            np.concatenate([np.arange(w) < counts[:, [k]] for k, w in enumerate(widths)], axis=1)
+        )
+        embedded = self._recommender.embed_pairs(histories, pairs, widths)
+        gradients, bases = path_gradients(
+            self._recommender, embedded, present, torch.cat([self._points, self._fine_points])
+        )
+        gradients, fine = gradients.split([len(self._points), len(self._fine_points)], 1)
+        coalitions = draw_coalitions(present, n_coalitions, self._generator)
+        asked = torch.cat([present[:, None].float(), coalitions], 1)
+        with torch.no_grad():
+            gained = self._recommender.pair_values(embedded, asked) - bases[:, None]
+        return _Lesson(
+            self._recommender.player_vectors(embedded),
+            gradients,
+            present,
+            widths,
+            coalitions,
+            gained[:, 1:],
+            gained[:, 0],
+            torch.einsum("pkn,k->pn", fine, self._fine_weights),
+        )
+
+    def _histories(self, n_rows: int) -> Histories:
+        """Draw users; half of them with a random part of their events, down to one in ten."""
+        histories = self._dataset.histories(self._random.choice(self._users, n_rows))
+        counts = histories.counts()
+        rate = np.where(np.arange(n_rows) % 2, 1.0, self._random.uniform(0.1, 1.0, n_rows))
+        rate = np.minimum(rate, self._config.max_events / np.maximum(counts, 1))
+        kept = self._random.random(counts.sum()) < np.repeat(rate, counts)
+        return histories.only_events(kept)
+
+    def _choose_items(self, histories: Histories) -> Int32Array:
+        """Draw one item a row: now one of the best for the user, now any of the catalog."""
+        scores = torch.from_numpy(self._recommender.query_vectors(histories)) @ self._items.T
+        scores += self._biases
+        rows = np.repeat(np.arange(len(histories)), histories.counts())
+        scores[torch.from_numpy(rows), torch.from_numpy(histories.items).long()] = -torch.inf
+        best = scores.topk(min(_TOP, scores.shape[1])).indices.numpy()
+        ranks = self._random.integers(best.shape[1], size=len(histories))
+        anything = self._random.integers(scores.shape[1], size=len(histories))
+        of_best = self._random.random(len(histories)) < 0.5
+        chosen = np.where(of_best, best[np.arange(len(best)), ranks], anything)
+        return chosen.astype(np.int32)
+
+
+def draw_coalitions(
+    present: torch.Tensor, n_coalitions: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Draw coalitions of the present players, half of them the complements of the other half.
+
+    A coalition of k of n players is drawn with a chance in proportion to 1 / (k (n − k)), as the
+    kernel of the Shapley values asks (S. Lundberg and S.-I. Lee, A Unified Approach to
+    Interpreting Model Predictions, 2017; I. Covert and S.-I. Lee, Improving KernelSHAP, 2021).
+
+    Args:
+        present: bool [n_pairs, n_places].
+        n_coalitions: how many coalitions a pair gets, rounded up to an even number.
+        generator: the source of chance.
+
+    Returns:
+        float32 [n_pairs, n_coalitions, n_places], 1 for the players of each.
+    """
+    n_pairs, n_places = present.shape
+    counts = present.sum(1, keepdim=True)
+    sizes = torch.arange(1, max(2, n_places))
+    weights = torch.where(sizes < counts, 1 / (sizes * (counts - sizes).clamp(min=1)), 0.0)
+    weights[:, 0] += counts[:, 0] < 2  # one player or none: all of them, and nobody
+    half = (n_coalitions + 1) // 2
+    drawn = sizes[torch.multinomial(weights, half, replacement=True, generator=generator)]
+    keys = torch.rand((n_pairs, half, n_places), generator=generator)
+    keys = keys.masked_fill(~present[:, None], 2.0)
+    ranks = keys.argsort(-1).argsort(-1)
+    chosen = (ranks < drawn[..., None]) & present[:, None]
+    return torch.cat([chosen, ~chosen & present[:, None]], 1).float()

@@ -1,0 +1,98 @@
+"""The learned part of the explainer network: players become a weight for each gradient."""
+
+import torch
+from torch import nn
+
+from whyrec.explain.path import quadrature
+
+_N_KINDS = 3
+_LARGEST_CHANGE = 1.0
+
+
+class PlayerNetwork(nn.Module):
+    """Maps players to contributions, whatever their order and number.
+
+    Each player is described by its vector of the recommender's own, its gradients in proportion to
+    those of the other players, and its kind. A few learned summaries attend to all players, and
+    every player to the summaries, so that players which say the same are seen together at a cost
+    linear in their number (J. Lee et al., Set Transformer, 2019). The weights of a player's
+    gradients are those of the quadrature times 1 + δ, where δ is 0 at the start.
+    """
+
+    weights: torch.Tensor
+
+    def __init__(self, dimension: int, n_points: int, width: int, n_summaries: int) -> None:
+        super().__init__()
+        self.register_buffer("weights", quadrature(n_points)[1], persistent=False)
+        self.of_vector = nn.utils.skip_init(nn.Linear, dimension, width)
+        self.of_gradients = nn.utils.skip_init(nn.Linear, n_points + 2, width)
+        self.of_kind = nn.Parameter(torch.zeros(_N_KINDS, width))
+        self.summaries = nn.Parameter(torch.zeros(n_summaries, width))
+        self.summary_keys = nn.utils.skip_init(nn.Linear, width, width)
+        self.player_queries = nn.utils.skip_init(nn.Linear, width, width)
+        self.together = nn.utils.skip_init(nn.Linear, 2 * width, width)
+        self.change = nn.utils.skip_init(nn.Linear, width, n_points)
+
+    def start(self, seed: int) -> "PlayerNetwork":
+        """Draw all weights, save that the change to the quadrature is 0."""
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if name.endswith("bias") or name == "of_kind" or name.startswith("change"):
+                    parameter.zero_()
+                else:
+                    parameter.normal_(0, parameter.shape[-1] ** -0.5, generator=generator)
+        return self
+
+    def forward(
+        self,
+        vectors: torch.Tensor,
+        gradients: torch.Tensor,
+        present: torch.Tensor,
+        widths: tuple[int, int, int],
+    ) -> torch.Tensor:
+        """Return contributions, float32 [n_pairs, n_places]; 0 where there is no player.
+
+        Args:
+            vectors: float32 [n_pairs, n_places, dimension].
+            gradients: float32 [n_pairs, n_points, n_places], in logits.
+            present: bool [n_pairs, n_places].
+            widths: how many places are events, attributes and features.
+        """
+        gradients = gradients.transpose(1, 2)
+        changes = self._changes(vectors, gradients, present, widths)
+        contributions: torch.Tensor = (gradients * self.weights * (1 + changes)).sum(-1)
+        return contributions
+
+    def _changes(
+        self,
+        vectors: torch.Tensor,
+        gradients: torch.Tensor,
+        present: torch.Tensor,
+        widths: tuple[int, int, int],
+    ) -> torch.Tensor:
+        """Return δ, [n_pairs, n_places, n_points]."""
+        counts = present.sum(1, keepdim=True).clamp(min=1)
+        size = gradients.abs().mean(-1).sum(1, keepdim=True) / counts + 1e-12
+        relative = gradients / size[..., None]
+        squashed = torch.sign(relative) * torch.log1p(relative.abs())
+        together = (gradients * self.weights).sum((1, 2)) / (size[:, 0] * counts[:, 0])
+        context = torch.stack([torch.log(counts[:, 0].float()), together], 1)
+        context = context[:, None].expand(-1, gradients.shape[1], -1)
+        directions = nn.functional.normalize(vectors, dim=-1, eps=1e-6)
+        kinds = self.of_kind.repeat_interleave(torch.tensor(widths), dim=0)
+        described = self.of_gradients(torch.cat([squashed, context], -1))
+        players = nn.functional.gelu(self.of_vector(directions) + described + kinds)
+        allowed = present[:, None].expand(-1, len(self.summaries), -1)
+        summaries = nn.functional.scaled_dot_product_attention(
+            self.summaries.expand(len(players), -1, -1),
+            self.summary_keys(players),
+            players,
+            # A pair without players has nothing to attend to, and no player to say it to.
+            allowed | ~present.any(1)[:, None, None],
+        )
+        told = nn.functional.scaled_dot_product_attention(
+            self.player_queries(players), summaries, summaries
+        )
+        hidden = nn.functional.gelu(self.together(torch.cat([players, told], -1)))
+        return _LARGEST_CHANGE * torch.tanh(self.change(hidden))
