@@ -4,64 +4,97 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from whyrec.data.pairs import Pairs
 from whyrec.explain.attribution import Players
-from whyrec.types import Int64Array
+from whyrec.types import Float64Array, Int64Array
 
-_PLACES = 4_096
-"""Player places of a batch; a pair with more has a batch of its own."""
+_ROWS = 2
+_ITEMS = 10
+"""Every batch has as many rows, each with as many items; what is missing is filled up."""
 
-_FEWEST = (16, 0, 16)
-"""The fewest places for events, attributes and features; more come in powers of two."""
+_FEWEST = 8
+"""The fewest places for players of a kind, if there are any; 12, 16, 24, 32, … come next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some pairs with as many places each; a pair may be there twice, to fill the batch."""
+    """Some histories, each with some items, and the places of their players."""
 
-    chosen: Int64Array
-    """int64 [n_rows]: which pairs these are."""
+    rows: Int64Array
+    """int64 [n_rows]: rows of the histories."""
 
-    n_pairs: int
-    """How many rows count; those after are fillers."""
+    items: Int64Array
+    """int64 [n_rows, n_items]: item indices."""
+
+    pairs: Int64Array
+    """int64 [n_rows, n_items]: which pair it is, -1 for one that fills the batch."""
 
     widths: tuple[int, int, int]
     """Places for events, attributes and features."""
 
     places: Int64Array
-    """int64 [n_rows, n_places]: the player at each place, counted over all pairs; -1 if none."""
+    """int64 [n_rows, n_items, n_places]: the player at each place, over all pairs; -1 if none."""
+
+    def put(
+        self,
+        found: torch.Tensor,
+        contributions: Float64Array,
+        found_bases: torch.Tensor,
+        base_values: Float64Array,
+    ) -> None:
+        """Put what was found of the batch, [n_rows, n_items, n_places], where it belongs."""
+        is_player, is_pair = self.places >= 0, self.pairs >= 0
+        contributions[self.places[is_player]] = found.cpu().numpy()[is_player]
+        base_values[self.pairs[is_pair]] = found_bases.cpu().numpy()[is_pair]
 
 
-def batches(players: Players) -> Iterator[Batch]:
-    """Put pairs with about as many players of each kind together."""
+def batches(players: Players, pairs: Pairs) -> Iterator[Batch]:
+    """Put the pairs of a row together, and rows of about as many players."""
+    if not len(pairs):
+        return
     counts = players.counts_by_kind()
-    widths = _width(counts)
-    for shape in np.unique(widths, axis=0):
-        n_places = max(1, int(shape.sum()))
-        # A power of two, and the same for all batches of this shape.
-        size = 1 << max(0, (_PLACES // n_places).bit_length() - 1)
-        alike = np.flatnonzero((widths == shape).all(axis=1))
-        for start in range(0, len(alike), size):
-            chosen = alike[start : start + size]
-            filled = np.concatenate([chosen, np.repeat(chosen[:1], size - len(chosen))])
-            places = _places(players, counts[filled], filled, shape)
-            yield Batch(filled, len(chosen), (int(shape[0]), int(shape[1]), int(shape[2])), places)
+    powers = 1 << np.ceil(np.log2(np.maximum(counts, _FEWEST))).astype(np.int64)
+    widths = np.where(counts <= powers * 3 // 4, np.maximum(powers * 3 // 4, _FEWEST), powers)
+    widths = np.where(counts > 0, widths, 0)
+    # What may share a row of a batch stands together: the same widths, the same history.
+    keys = np.column_stack([widths, pairs.rows])
+    order = np.lexsort(keys.T)
+    changes = np.flatnonzero((np.diff(keys[order], axis=0) != 0).any(axis=1)) + 1
+    groups: dict[tuple[int, int, int], list[Int64Array]] = {}
+    for alike in np.split(order, changes):
+        of_events, of_attributes, of_features = widths[alike[0]].tolist()
+        of_shape = groups.setdefault((of_events, of_attributes, of_features), [])
+        of_shape += [alike[start : start + _ITEMS] for start in range(0, len(alike), _ITEMS)]
+    for shape, of_shape in groups.items():
+        for start in range(0, len(of_shape), _ROWS):
+            yield _batch(players, pairs, counts, shape, of_shape[start : start + _ROWS])
 
 
-def _width(counts: Int64Array) -> Int64Array:
-    """Return int64 [n_pairs, 3]: the next power of two, or 0 where a kind has no player."""
-    powers = 1 << np.ceil(np.log2(np.maximum(counts, 1))).astype(np.int64)
-    return np.where(counts > 0, np.maximum(powers, _FEWEST), 0)
-
-
-def _places(
-    players: Players, counts: Int64Array, chosen: Int64Array, shape: Int64Array
-) -> Int64Array:
-    """Return int64 [n_rows, n_places]: events, attributes and features one after the other."""
-    starts = players.offsets[chosen][:, None] + np.cumsum(counts, axis=1) - counts
-    parts = []
-    for kind in range(3):
-        place = np.arange(shape[kind])
-        inside = place < counts[:, kind, None]
-        parts.append(np.where(inside, starts[:, kind, None] + place, -1))
-    return np.concatenate(parts, axis=1)
+def _batch(
+    players: Players,
+    pairs: Pairs,
+    counts: Int64Array,
+    widths: tuple[int, int, int],
+    groups: list[Int64Array],
+) -> Batch:
+    """Lay one group of pairs in each row, and fill up with pairs that are there already."""
+    chosen = np.full((_ROWS, _ITEMS), -1, np.int64)
+    for row, group in enumerate(groups):
+        chosen[row, : len(group)] = group
+    filled = np.where(chosen >= 0, chosen, chosen[:, :1])
+    filled = np.where(filled >= 0, filled, groups[0][0])
+    starts = players.offsets[filled][..., None] + (np.cumsum(counts, axis=1) - counts)[filled]
+    places = []
+    for kind, width in enumerate(widths):
+        place = np.arange(width)
+        is_there = (place < counts[filled][..., kind, None]) & (chosen >= 0)[..., None]
+        places.append(np.where(is_there, starts[..., kind, None] + place, -1))
+    return Batch(
+        pairs.rows[filled[:, 0]].astype(np.int64),
+        pairs.items[filled].astype(np.int64),
+        chosen,
+        widths,
+        np.concatenate(places, axis=-1),
+    )

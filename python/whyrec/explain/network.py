@@ -24,7 +24,7 @@ from whyrec.types import Float32Array, Float64Array
 class NetworkConfig:
     """Settings of `Network` and of its training."""
 
-    n_points: int = 3
+    n_points: int = 2
     """Points between no player and all of them at which the recommender's gradient is an input."""
 
     width: int = 32
@@ -125,16 +125,15 @@ class Network:
         players = Players.of(histories, self._recommender.item_features, pairs)
         contributions = np.zeros(len(players.kinds))
         base_values = np.zeros(len(pairs))
-        for batch in batches(players):
+        for batch in batches(players, pairs):
             embedded = self._recommender.embed_pairs(
-                histories, pairs.take(batch.chosen), batch.widths
+                histories, batch.rows, batch.items, batch.widths
             )
             present = torch.from_numpy(batch.places >= 0)
             gradients, bases = path_gradients(self._recommender, embedded, present, self._points)
             vectors = self._recommender.player_vectors(embedded)
-            found = self._network(vectors, gradients, present, batch.widths).cpu().numpy()
-            base_values[batch.chosen] = bases.cpu().numpy()
-            contributions[batch.places[batch.places >= 0]] = found[batch.places >= 0]
+            found = self._network(vectors, gradients, present, batch.widths)
+            batch.put(found, contributions, bases, base_values)
         return close_gaps(
             Attributions(pairs, players, contributions, base_values, full_values, "network")
         )

@@ -21,7 +21,6 @@ from whyrec.types import Int32Array
 if TYPE_CHECKING:  # the config trains, so it imports this module
     from whyrec.explain.network import NetworkConfig
 
-_HELD_OUT_PAIRS = 64
 _HELD_OUT_COALITIONS = 128
 _DISTILLED_POINTS = 8
 _TOP = 50
@@ -76,9 +75,10 @@ def train(
 class _Lesson:
     """Pairs with what the recommender says of them."""
 
-    vectors: torch.Tensor
+    vectors: tuple[torch.Tensor, torch.Tensor]
     gradients: torch.Tensor
     present: torch.Tensor
+    """bool [n_pairs, 1, n_places]: one item a row."""
     widths: tuple[int, int, int]
     coalitions: torch.Tensor
     """float32 [n_pairs, n_coalitions, n_places], 1 for the players of each."""
@@ -93,7 +93,7 @@ class _Lesson:
 def _loss(network: PlayerNetwork, lesson: _Lesson, config: "NetworkConfig") -> torch.Tensor:
     """Return the error over coalitions and over the path, each in proportion to its own size."""
     found = network(lesson.vectors, lesson.gradients, lesson.present, lesson.widths)
-    found = _closed(found, lesson)
+    found = _closed(found[:, 0], lesson)
     distilled = ((found - lesson.path) ** 2).sum(1) / _size((lesson.path**2).sum(1))
     return _coalition_error(found, lesson) + config.distillation * distilled.mean()
 
@@ -102,7 +102,7 @@ def _coalition_error(found: torch.Tensor, lesson: _Lesson) -> torch.Tensor:
     """Return the mean squared error of Σφ against v(S) − v(none), over what chance would leave."""
     foretold = torch.einsum("pcn,pn->pc", lesson.coalitions, found)
     # What is left of v(S) when each player counts the same.
-    share = lesson.coalitions.sum(-1) / lesson.present.sum(1, keepdim=True).clamp(min=1)
+    share = lesson.coalitions.sum(-1) / lesson.present.sum(2).clamp(min=1)
     spread = ((lesson.gained - share * lesson.full[:, None]) ** 2).mean(1)
     return (((foretold - lesson.gained) ** 2).mean(1) / _size(spread)).mean()
 
@@ -150,31 +150,34 @@ class _Source:
     def draw(self, n_pairs: int, n_coalitions: int) -> _Lesson:
         """Draw pairs, and let the recommender say what it makes of them."""
         histories = self._histories(n_pairs)
-        pairs = Pairs(np.arange(n_pairs, dtype=np.int32), self._choose_items(histories))
+        rows, items = np.arange(n_pairs), self._choose_items(histories)
+        pairs = Pairs(rows.astype(np.int32), items)
         counts = Players.of(histories, self._dataset.item_features, pairs).counts_by_kind()
         most = counts.max(axis=0)
         widths = (int(most[0]), int(most[1]), int(most[2]))
         present = torch.from_numpy(
             np.concatenate([np.arange(w) < counts[:, [k]] for k, w in enumerate(widths)], axis=1)
         )
-        embedded = self._recommender.embed_pairs(histories, pairs, widths)
-        gradients, bases = path_gradients(
-            self._recommender, embedded, present, torch.cat([self._points, self._fine_points])
+        embedded = self._recommender.embed_pairs(
+            histories, rows, items[:, None].astype(np.int64), widths
         )
-        gradients, fine = gradients.split([len(self._points), len(self._fine_points)], 1)
+        points = torch.cat([self._points, self._fine_points])
+        gradients, bases = path_gradients(self._recommender, embedded, present[:, None], points)
+        gradients, fine = gradients.split([len(self._points), len(self._fine_points)], 2)
         coalitions = draw_coalitions(present, n_coalitions, self._generator)
         asked = torch.cat([present[:, None].float(), coalitions], 1)
         with torch.no_grad():
-            gained = self._recommender.pair_values(embedded, asked) - bases[:, None]
+            values = self._recommender.pair_values(embedded, asked[:, None])[:, 0]
+        gained = values - bases
         return _Lesson(
             self._recommender.player_vectors(embedded),
             gradients,
-            present,
+            present[:, None],
             widths,
             coalitions,
             gained[:, 1:],
             gained[:, 0],
-            torch.einsum("pkn,k->pn", fine, self._fine_weights),
+            (fine[:, 0] * self._fine_weights[:, None]).sum(1),
         )
 
     def _histories(self, n_rows: int) -> Histories:

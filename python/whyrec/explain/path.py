@@ -75,15 +75,14 @@ class GradientPath:
         players = Players.of(histories, self._recommender.item_features, pairs)
         contributions = np.zeros(len(players.kinds))
         base_values = np.zeros(len(pairs))
-        for batch in batches(players):
+        for batch in batches(players, pairs):
             embedded = self._recommender.embed_pairs(
-                histories, pairs.take(batch.chosen), batch.widths
+                histories, batch.rows, batch.items, batch.widths
             )
             present = torch.from_numpy(batch.places >= 0)
             gradients, bases = path_gradients(self._recommender, embedded, present, self._points)
-            found = torch.einsum("pkn,k->pn", gradients, self._weights)
-            base_values[batch.chosen] = bases.cpu().numpy()
-            contributions[batch.places[present.numpy()]] = found.cpu().numpy()[present.numpy()]
+            found = (gradients * self._weights[:, None]).sum(2)
+            batch.put(found, contributions, bases, base_values)
         return close_gaps(
             Attributions(pairs, players, contributions, base_values, full_values, "path")
         )
@@ -123,17 +122,17 @@ def path_gradients(
     Args:
         recommender: whose score is followed.
         embedded: what the recommender made of the pairs.
-        present: bool [n_pairs, n_places], where there are players.
+        present: bool [n_rows, n_items, n_places], where there are players.
         points: float32 [n_points], the presence of all players.
 
     Returns:
-        float32 [n_pairs, n_points, n_places]; 0 where there is no player.
-        float32 [n_pairs].
+        float32 [n_rows, n_items, n_points, n_places]; 0 where there is no player.
+        float32 [n_rows, n_items].
     """
-    everyone = present.float()[:, None]
+    everyone = present.float()[:, :, None]
     path = torch.cat([points.new_zeros(1), points])[:, None]
     with torch.enable_grad():
         presence = (everyone * path).requires_grad_()
         values = recommender.pair_values(embedded, presence)
         (gradients,) = torch.autograd.grad(values.sum(), presence)
-    return gradients[:, 1:] * everyone, values[:, 0].detach()
+    return gradients[:, :, 1:] * everyone, values[:, :, 0].detach()

@@ -6,7 +6,6 @@ from torch import nn
 from whyrec.explain.path import quadrature
 
 _N_KINDS = 3
-_LARGEST_CHANGE = 1.0
 
 
 class PlayerNetwork(nn.Module):
@@ -46,53 +45,63 @@ class PlayerNetwork(nn.Module):
 
     def forward(
         self,
-        vectors: torch.Tensor,
+        vectors: tuple[torch.Tensor, torch.Tensor],
         gradients: torch.Tensor,
         present: torch.Tensor,
         widths: tuple[int, int, int],
     ) -> torch.Tensor:
-        """Return contributions, float32 [n_pairs, n_places]; 0 where there is no player.
+        """Return contributions, float32 [n_rows, n_items, n_places]; 0 where there is no player.
 
         Args:
-            vectors: float32 [n_pairs, n_places, dimension].
-            gradients: float32 [n_pairs, n_points, n_places], in logits.
-            present: bool [n_pairs, n_places].
+            vectors: float32 [n_rows, n_event_places + n_attribute_places, dimension], and
+                [n_rows, n_items, n_feature_places, dimension].
+            gradients: float32 [n_rows, n_items, n_points, n_places], in logits.
+            present: bool [n_rows, n_items, n_places].
             widths: how many places are events, attributes and features.
         """
-        gradients = gradients.transpose(1, 2)
+        gradients = gradients.transpose(2, 3)
         changes = self._changes(vectors, gradients, present, widths)
         contributions: torch.Tensor = (gradients * self.weights * (1 + changes)).sum(-1)
         return contributions
 
     def _changes(
         self,
-        vectors: torch.Tensor,
+        vectors: tuple[torch.Tensor, torch.Tensor],
         gradients: torch.Tensor,
         present: torch.Tensor,
         widths: tuple[int, int, int],
     ) -> torch.Tensor:
-        """Return δ, [n_pairs, n_places, n_points]."""
-        counts = present.sum(1, keepdim=True).clamp(min=1)
-        size = gradients.abs().mean(-1).sum(1, keepdim=True) / counts + 1e-12
-        relative = gradients / size[..., None]
-        squashed = torch.sign(relative) * torch.log1p(relative.abs())
-        together = (gradients * self.weights).sum((1, 2)) / (size[:, 0] * counts[:, 0])
-        context = torch.stack([torch.log(counts[:, 0].float()), together], 1)
-        context = context[:, None].expand(-1, gradients.shape[1], -1)
-        directions = nn.functional.normalize(vectors, dim=-1, eps=1e-6)
+        """Return δ, [n_rows, n_items, n_places, n_points]."""
+        of_user, of_item = (
+            self.of_vector(nn.functional.normalize(each, dim=-1, eps=1e-6)) for each in vectors
+        )
+        of_user = of_user[:, None].expand(-1, present.shape[1], -1, -1)
         kinds = self.of_kind.repeat_interleave(torch.tensor(widths), dim=0)
-        described = self.of_gradients(torch.cat([squashed, context], -1))
-        players = nn.functional.gelu(self.of_vector(directions) + described + kinds)
-        allowed = present[:, None].expand(-1, len(self.summaries), -1)
+        known = torch.cat([of_user, of_item], 2) + kinds + self._of_gradients(gradients, present)
+        players = nn.functional.gelu(known)
+        n_pairs = present.shape[0] * present.shape[1]
+        flat, there = players.flatten(0, 1), present.flatten(0, 1)
         summaries = nn.functional.scaled_dot_product_attention(
-            self.summaries.expand(len(players), -1, -1),
-            self.summary_keys(players),
-            players,
+            self.summaries.expand(n_pairs, -1, -1),
+            self.summary_keys(flat),
+            flat,
             # A pair without players has nothing to attend to, and no player to say it to.
-            allowed | ~present.any(1)[:, None, None],
+            (there | ~there.any(1, keepdim=True))[:, None],
         )
         told = nn.functional.scaled_dot_product_attention(
-            self.player_queries(players), summaries, summaries
+            self.player_queries(flat), summaries, summaries
         )
-        hidden = nn.functional.gelu(self.together(torch.cat([players, told], -1)))
-        return _LARGEST_CHANGE * torch.tanh(self.change(hidden))
+        hidden = nn.functional.gelu(self.together(torch.cat([players, told.view_as(players)], -1)))
+        return torch.tanh(self.change(hidden))
+
+    def _of_gradients(self, gradients: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        """Describe each player's gradients against those of all players of its pair."""
+        counts = present.sum(2).clamp(min=1)
+        sizes = gradients.abs().mean(-1).sum(2) / counts + 1e-12
+        relative = gradients / sizes[..., None, None]
+        squashed = torch.sign(relative) * torch.log1p(relative.abs())
+        together = (gradients * self.weights).sum((2, 3)) / (sizes * counts)
+        context = torch.stack([torch.log(counts.float()), together], -1)
+        context = context[:, :, None].expand(-1, -1, gradients.shape[2], -1)
+        described: torch.Tensor = self.of_gradients(torch.cat([squashed, context], -1))
+        return described

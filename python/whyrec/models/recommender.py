@@ -8,8 +8,7 @@ import torch
 from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
-from whyrec.data.pairs import Pairs
-from whyrec.types import BoolArray, Float32Array, Float64Array
+from whyrec.types import BoolArray, Float32Array, Float64Array, Int64Array
 
 P = TypeVar("P")
 
@@ -58,22 +57,45 @@ class Recommender(Protocol):
 class DifferentiableRecommender(Recommender, Protocol[P]):
     """A recommender whose score can be followed through a presence between 0 and 1 per player.
 
-    P is the model's own form of a batch of pairs, made once and evaluated many times.
+    P is the model's own form of rows with their items, made once and evaluated many times.
     """
 
-    def embed_pairs(self, histories: Histories, pairs: Pairs, widths: tuple[int, int, int]) -> P:
-        """Embed the players of each pair, padded to (events, attributes, features) places."""
-        ...
+    def embed_pairs(
+        self,
+        histories: Histories,
+        rows: Int64Array,
+        items: Int64Array,
+        widths: tuple[int, int, int],
+    ) -> P:
+        """Embed the players of some rows, each with as many items.
 
-    def pair_values(self, embedded: P, presence: torch.Tensor) -> torch.Tensor:
-        """Return v, [n_pairs, n_coalitions], for presence [n_pairs, n_coalitions, n_places].
-
-        At 0 and 1 it is v of the coalition; between, the inputs are blended.
+        Args:
+            histories: what the rows are of.
+            rows: int64 [n_rows].
+            items: int64 [n_rows, n_items], item indices.
+            widths: places for events, attributes and features; beyond a pair's players they are
+                empty and do nothing.
         """
         ...
 
-    def player_vectors(self, embedded: P) -> torch.Tensor:
-        """Return [n_pairs, n_places, dimension]: the shared embedding of each player."""
+    def pair_values(self, embedded: P, presence: torch.Tensor) -> torch.Tensor:
+        """Return v, [n_rows, n_items, n_coalitions].
+
+        At 0 and 1 it is v of the coalition; between, the inputs are blended.
+
+        Args:
+            embedded: from `embed_pairs`.
+            presence: [n_rows, n_items, n_coalitions, n_places].
+        """
+        ...
+
+    def player_vectors(self, embedded: P) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the shared embedding of each player.
+
+        Returns:
+            [n_rows, n_event_places + n_attribute_places, dimension], the same for all items.
+            [n_rows, n_items, n_feature_places, dimension].
+        """
         ...
 
     @property

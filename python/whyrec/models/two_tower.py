@@ -9,12 +9,10 @@ import torch
 from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
-from whyrec.data.pairs import Pairs
-from whyrec.data.rows import gather_rows
 from whyrec.errors import ArgumentError, StorageError
 from whyrec.models.towers import Towers
 from whyrec.models.training import train
-from whyrec.types import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
+from whyrec.types import BoolArray, Float32Array, Float64Array, Int64Array
 
 _COALITION_CELLS = 8_000_000
 """Presence values that one evaluation holds at a time."""
@@ -135,25 +133,25 @@ class TwoTowerConfig:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPairs:
-    """The players of a batch of pairs as vectors, padded with zeros: places that do nothing."""
+    """Rows with their items as vectors, padded with zeros: places that do nothing."""
 
     events: torch.Tensor
-    """float32 [n_pairs, n_event_places, dimension + heads]: the event terms."""
+    """float32 [n_rows, n_event_places, dimension + heads]: the event terms."""
 
     attributes: torch.Tensor
-    """float32 [n_pairs, n_attribute_places, dimension]: what each adds to the attribute vector."""
+    """float32 [n_rows, n_attribute_places, dimension]: what each adds to the attribute vector."""
 
     features: torch.Tensor
-    """float32 [n_pairs, n_feature_places, dimension]: what each adds to the item vector."""
+    """float32 [n_rows, n_items, n_feature_places, dimension]: what each adds to the item vector."""
 
     feature_biases: torch.Tensor
-    """float32 [n_pairs, n_feature_places]: what each adds to the item's bias."""
+    """float32 [n_rows, n_items, n_feature_places]: what each adds to the item's bias."""
 
     identities: torch.Tensor
-    """float32 [n_pairs, dimension]: the item vector without features."""
+    """float32 [n_rows, n_items, dimension]: the item vector without features."""
 
     biases: torch.Tensor
-    """float32 [n_pairs]: the item's own bias."""
+    """float32 [n_rows, n_items]: the item's own bias."""
 
 
 class TwoTower:
@@ -198,48 +196,51 @@ class TwoTower:
         Raises:
             ArgumentError: the coalitions are of another number of players.
         """
-        pairs = Pairs(np.zeros(1, np.int32), np.array([item], np.int32))
         n_features = int(np.diff(self.item_features.offsets)[item])
         widths = (len(histories.items), len(histories.attributes.fields_of(0)), n_features)
         if coalitions.shape[1] != sum(widths):
             raise ArgumentError(
                 f"coalitions are of {coalitions.shape[1]} players, the pair has {sum(widths)}"
             )
-        embedded = self.embed_pairs(histories, pairs, widths)
+        embedded = self.embed_pairs(
+            histories, np.zeros(1, np.int64), np.array([[item]], np.int64), widths
+        )
         chunk = max(1, _COALITION_CELLS // max(1, sum(widths) + 2 * self.dimension))
         parts = [
-            self.pair_values(embedded, torch.from_numpy(part)[None].to(self._gates))[0]
+            self.pair_values(embedded, torch.from_numpy(part)[None, None].to(self._gates))[0, 0]
             for part in np.split(coalitions, range(chunk, len(coalitions), chunk))
         ]
         return torch.cat(parts).cpu().numpy().astype(np.float64)
 
     @torch.no_grad()
     def embed_pairs(
-        self, histories: Histories, pairs: Pairs, widths: tuple[int, int, int]
+        self,
+        histories: Histories,
+        rows: Int64Array,
+        items: Int64Array,
+        widths: tuple[int, int, int],
     ) -> EmbeddedPairs:
-        """Embed the players of each pair, padded to (events, attributes, features) places."""
-        towers = self._towers
-        device = self._gates.device
-        event_places = torch.from_numpy(_places(histories.offsets, pairs.rows, widths[0]))
-        items = _padded(torch.from_numpy(histories.items).long().to(device), event_places)
-        context = _padded(towers.context(histories), event_places)
-        terms = towers.event_terms(self._event_vectors[items], self._gates[items], context)
-        terms = terms * (event_places >= 0)[..., None].to(device)
+        """Embed the players of some rows, each with as many items; see the protocol."""
+        towers, catalog, device = self._towers, self.item_features, self._gates.device
+        histories, every_row = histories.take(rows), np.arange(len(rows))
+        places = _places(histories.offsets, every_row, widths[0])
+        history = _padded(torch.from_numpy(histories.items).long().to(device), places)
+        context = _padded(towers.context(histories), places)
+        terms = towers.event_terms(self._event_vectors[history], self._gates[history], context)
         attributes, row_offsets = towers.attribute_parts(histories.attributes)
-        attribute_places = torch.from_numpy(_places(row_offsets, pairs.rows, widths[1]))
-        catalog = self.item_features
-        feature_places = torch.from_numpy(_places(catalog.offsets, pairs.items, widths[2]))
+        feature_places = _places(catalog.offsets, items.ravel(), widths[2])
+        feature_places = feature_places.reshape(*items.shape, widths[2])
         weights = _padded(torch.from_numpy(catalog.weights).to(device), feature_places)
         tokens = _padded(torch.from_numpy(catalog.tokens).long().to(device), feature_places)
         if len(towers.items.of_features):
             features = weights[..., None] * towers.items.of_features[tokens]
             feature_biases = weights * towers.biases.of_features[tokens, 0]
         else:
-            features, feature_biases = weights[..., None].expand(-1, -1, self.dimension), weights
-        chosen = torch.from_numpy(pairs.items).long().to(device)
+            features, feature_biases = weights.new_zeros((*weights.shape, self.dimension)), weights
+        chosen = torch.from_numpy(items).to(device)
         return EmbeddedPairs(
-            terms,
-            _padded(attributes, attribute_places),
+            terms * torch.from_numpy(places >= 0)[..., None].to(device),
+            _padded(attributes, _places(row_offsets, every_row, widths[1])),
             features,
             feature_biases,
             towers.items.identity[chosen],
@@ -247,41 +248,41 @@ class TwoTower:
         )
 
     def pair_values(self, embedded: EmbeddedPairs, presence: torch.Tensor) -> torch.Tensor:
-        """Return v, [n_pairs, n_coalitions], for presence [n_pairs, n_coalitions, n_places]."""
-        parts = (embedded.events, embedded.attributes, embedded.features)
-        events, attributes, features = presence.split([part.shape[1] for part in parts], -1)
+        """Return v, [n_rows, n_items, n_coalitions]; see the protocol."""
+        widths = [embedded.events.shape[1], embedded.attributes.shape[1]]
+        events, attributes, features = presence.split([*widths, embedded.features.shape[2]], -1)
         queries = self._towers.queries(
-            events @ embedded.events,
-            self._towers.absent_fields.sum(0) + attributes @ embedded.attributes,
+            (events.flatten(1, 2) @ embedded.events).unflatten(1, presence.shape[1:3]),
+            self._towers.absent_fields.sum(0)
+            + (attributes.flatten(1, 2) @ embedded.attributes).unflatten(1, presence.shape[1:3]),
         )
-        items = embedded.identities[:, None] + features @ embedded.features
-        biases = embedded.biases[:, None] + (features * embedded.feature_biases[:, None]).sum(-1)
-        values: torch.Tensor = (queries * items).sum(-1) + biases
-        return values
+        items = embedded.identities[:, :, None] + features @ embedded.features
+        biases = features @ embedded.feature_biases[..., None]
+        values: torch.Tensor = (queries * items).sum(-1) + biases[..., 0]
+        return values + embedded.biases[..., None]
 
-    def player_vectors(self, embedded: EmbeddedPairs) -> torch.Tensor:
-        """Return float32 [n_pairs, n_places, dimension]: what each player adds to a tower."""
+    def player_vectors(self, embedded: EmbeddedPairs) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what each player adds to a tower; see the protocol."""
         events = embedded.events[..., : self.dimension]
-        return torch.cat([events, embedded.attributes, embedded.features], 1)
+        return torch.cat([events, embedded.attributes], 1), embedded.features
 
     def arrays(self) -> dict[str, Float32Array]:
         """Return everything that is learned."""
         return {name: each.cpu().numpy() for name, each in self._towers.state_dict().items()}
 
 
-def _places(offsets: Int64Array, rows: Int32Array, width: int) -> Int64Array:
+def _places(offsets: Int64Array, rows: Int64Array, width: int) -> Int64Array:
     """Return int64 [n_rows, width]: where the entries of each row are, -1 beyond the last."""
-    counts = np.diff(offsets)[rows]
-    _, positions = gather_rows(offsets, rows)
-    places = np.full((len(rows), width), -1, np.int64)
-    places[np.arange(width) < counts[:, None]] = positions
-    return places
+    place = np.arange(width)
+    inside = place < np.diff(offsets)[rows][:, None]
+    return np.where(inside, offsets[rows][:, None] + place, -1)
 
 
-def _padded(entries: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Return [n_rows, width, ...]: the entries at their places, zeros where there is none."""
+def _padded(entries: torch.Tensor, places: Int64Array) -> torch.Tensor:
+    """Return [*places, ...]: the entries at their places, zeros where there is none."""
+    rest = entries.shape[1:]
     if not len(entries):
-        return entries.new_zeros((*places.shape, *entries.shape[1:]))
-    present = (places >= 0).to(entries.device)
-    gathered = entries[places.clamp(min=0).to(entries.device)]
-    return gathered * present.reshape(*places.shape, *(1 for _ in entries.shape[1:]))
+        return entries.new_zeros((*places.shape, *rest))
+    present = torch.from_numpy(places >= 0).to(entries.device)
+    gathered = entries[torch.from_numpy(np.maximum(places, 0)).to(entries.device)]
+    return gathered * present.reshape(*places.shape, *(1 for _ in rest))
