@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "python" / "whyrec"
-LONGEST = 320
+LONGEST = 300
 
 EVERYWHERE = {"errors", "types"}
 MAY_IMPORT = {
@@ -31,11 +31,11 @@ MAY_IMPORT = {
 }
 """What each room may import beside itself: rooms, or single modules of one.
 
-sdk, demo and cli stand above all of them. Protocols and results are modules by themselves, so that
-what takes them needs no model class.
+saved, pipeline, sdk, demo and cli stand above all of them. Protocols and results are modules by
+themselves, so that what takes them needs no model class.
 """
 
-ABOVE = ["sdk", "demo", "cli"]
+ABOVE = ["saved", "pipeline", "sdk", "demo", "cli"]
 """Each may import all rooms and those before it."""
 
 NATIVE_ROOMS = {"ranking", "explain", "reasons", "evaluate"}
@@ -199,8 +199,19 @@ def test_no_room_has_a_name_that_says_nothing() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_a_module_stays_short(module: Module) -> None:
-    n_lines = len(module.path.read_text().splitlines())
+    n_lines = len(module.path.read_text().splitlines()) - docstring_lines(module.tree)
     assert n_lines <= LONGEST, f"{module.path.relative_to(ROOT)} has {n_lines} lines: split it"
+
+
+def docstring_lines(tree: ast.Module) -> int:
+    """Count the lines of docstrings: what is public may be explained at length."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [
+        node.body[0]
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False)
+    ]
+    return sum((each.end_lineno or each.lineno) - each.lineno + 1 for each in found)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)

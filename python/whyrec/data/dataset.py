@@ -1,9 +1,10 @@
 """The whole of what an application knows, as arrays: the only thing that models are fitted on."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from whyrec.data.catalog import Entities, read_entities
@@ -140,6 +141,28 @@ class Dataset:
     def histories(self, user_indices: Int64Array, max_events: int | None = None) -> Histories:
         """Read the histories of some users, the newest max_events of each."""
         return self.interactions.histories(user_indices, self.user_features, max_events=max_events)
+
+    def visitor(self, history: Iterable[Hashable], attributes: Mapping[str, object]) -> Histories:
+        """Read the history of somebody without an id, as a batch of one.
+
+        Args:
+            history: ids of items, oldest first; nothing is known of value or time, and the kind of
+                event is the first that the data set has.
+            attributes: what is known of the visitor, by field; fields may be left out.
+
+        Raises:
+            UnknownItemError: an item is not in the catalog.
+            ArgumentError: attributes name no field, or do not fit theirs.
+        """
+        items = self.items.indices_of(history).astype(np.int32)
+        return Histories(
+            np.array([0, len(items)], np.int64),
+            items,
+            np.zeros(len(items), np.int16),
+            np.full(len(items), np.nan, np.float32),
+            np.zeros(len(items), np.float32),
+            self.user_features.schema.encode_one(attributes),
+        )
 
     def with_interactions(self, interactions: Interactions) -> "Dataset":
         """Return the same users and items with other events, such as a part of a split.

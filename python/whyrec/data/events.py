@@ -1,7 +1,7 @@
 """The events table: ids to indices, times to seconds, and everything sorted by user and time."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,23 @@ def read_events(
     )
     dropped = (int(unknown.sum()), tuple(strangers[:SHOWN]))
     return Events(interactions, users, items, time_unit, *dropped)
+
+
+def read_held_out(
+    table: Table, columns: EventColumns, users: Vocabulary, items: Vocabulary
+) -> Interactions:
+    """Read events to evaluate on; those of users or items that are not known are left out.
+
+    Raises:
+        DataError: the table cannot be read, or no event is of a known user and item.
+    """
+    read = read_events(table, columns, known_items=items, known_users=users.ids, drop_unknown=True)
+    n_events = int(read.interactions.offsets[len(users)])
+    if not n_events:
+        raise DataError(f"{table.name}: no event is of a user that is known")
+    is_known = np.arange(len(read.interactions)) < n_events
+    kept = read.interactions.only(is_known)
+    return replace(kept, offsets=kept.offsets[: len(users) + 1])
 
 
 def _by_user_and_time(users: Int64Array, times: Float64Array | None) -> Int64Array:

@@ -111,7 +111,9 @@ class Towers(nn.Module):
             histories: what to sum over.
         """
         items = torch.from_numpy(histories.items).to(catalog.device, torch.int64)
-        terms = self.event_terms(catalog[items], gates[items], self.context(histories))
+        # The gradient of catalog[items] would add up in an order that differs from run to run.
+        vectors, of_vector = (nn.functional.embedding(items, each) for each in (catalog, gates))
+        terms = self.event_terms(vectors, of_vector, self.context(histories))
         order = torch.arange(len(items), device=catalog.device)
         return sum_by_row(terms, histories.offsets, order)
 
@@ -124,7 +126,8 @@ class Towers(nn.Module):
         """
         row_offsets, fields, value_offsets = split_by_field(features)
         by_field = Features(features.schema, value_offsets, features.tokens, features.weights)
-        absent = self.absent_fields[torch.from_numpy(fields).to(self.absent_fields.device)]
+        which = torch.from_numpy(fields).to(self.absent_fields.device)
+        absent = nn.functional.embedding(which, self.absent_fields)
         return sum_features(self.attributes, by_field) - absent, row_offsets
 
     def attribute_vectors(

@@ -181,7 +181,9 @@ class _Training:
         had[rows[~is_target], items[~is_target]] = True
         had[rows[is_target], items[is_target]] = False
         normalisers = logits.masked_fill(had, -torch.inf).logsumexp(1)
-        return ((normalisers[rows] - logits[rows, items]) * weights).sum()
+        # Gradients of index_select add up in one order; those of logits[rows, items] need not.
+        chosen = logits.flatten().index_select(0, rows * logits.shape[1] + items)
+        return ((normalisers.index_select(0, rows) - chosen) * weights).sum()
 
     def _draw(self, left_out: float, *shape: int) -> torch.Tensor:
         """Draw what is kept, bool [shape], each entry being left out with the same chance."""
@@ -193,10 +195,14 @@ class _Training:
         """Return −log softmax of each target against items drawn uniformly, all counted as many."""
         n_items, n_drawn = self._dataset.n_items, self._config.n_negatives
         drawn = torch.from_numpy(self._random.integers(n_items, size=n_drawn))
-        of_drawn = (queries @ vectors[drawn].T + self._prior[drawn]).logsumexp(1)
-        of_drawn = of_drawn + np.log(n_items / n_drawn)
-        of_targets = (queries[rows] * vectors[items]).sum(1) + self._prior[items]
-        return torch.logaddexp(of_targets, of_drawn[rows]) - of_targets
+        drawn_vectors, target_vectors, asking = (
+            torch.nn.functional.embedding(which, each)
+            for which, each in ((drawn, vectors), (items, vectors), (rows, queries))
+        )
+        of_drawn = (queries @ drawn_vectors.T + self._prior[drawn]).logsumexp(1)
+        of_drawn = (of_drawn + np.log(n_items / n_drawn)).index_select(0, rows)
+        of_targets = (asking * target_vectors).sum(1) + self._prior[items]
+        return torch.logaddexp(of_targets, of_drawn) - of_targets
 
 
 def draw_inputs(histories: Histories, random: np.random.Generator) -> BoolArray:

@@ -6,6 +6,7 @@ import numpy as np
 
 from whyrec import _native
 from whyrec.data.pairs import Pairs
+from whyrec.data.rows import gather_rows
 from whyrec.ranking.candidates import Candidates
 from whyrec.types import Float32Array, Int32Array, Int64Array
 
@@ -32,6 +33,11 @@ class Ranking:
     def of(self, query: int) -> slice:
         """Return the slice of `items` and `scores` that belongs to one query."""
         return slice(int(self.offsets[query]), int(self.offsets[query + 1]))
+
+    def take(self, queries: Int64Array) -> "Ranking":
+        """Return the queries asked for, in the order asked for."""
+        offsets, positions = gather_rows(self.offsets, queries)
+        return Ranking(offsets, self.items[positions], self.scores[positions])
 
     def pairs(self) -> Pairs:
         """Return every ranked item with the row of its query, in order."""

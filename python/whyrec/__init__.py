@@ -1,0 +1,60 @@
+"""Recommendations with reasons that add up to the score."""
+
+from importlib.metadata import version
+
+from whyrec import datasets
+from whyrec.data.event_columns import EventColumns
+from whyrec.data.fields import Categorical, Numeric, Tags, Text
+from whyrec.errors import (
+    ArgumentError,
+    DataError,
+    InternalError,
+    MissingDependencyError,
+    StorageError,
+    TrainingError,
+    UnknownIdError,
+    UnknownItemError,
+    UnknownUserError,
+    WhyrecError,
+)
+from whyrec.explain import ClosedFormConfig, GradientPathConfig, NetworkConfig, ShapleyConfig
+from whyrec.models import EASEConfig, PopularityConfig, TwoTowerConfig
+from whyrec.reasons.explanation import Explanation
+from whyrec.reasons.reason import Reason, ReasonKind
+from whyrec.reasons.recommendation import Recommendation, Recommendations
+from whyrec.sdk import SDK
+
+__version__ = version("whyrec")
+
+__all__ = [
+    "SDK",
+    "ArgumentError",
+    "Categorical",
+    "ClosedFormConfig",
+    "DataError",
+    "EASEConfig",
+    "EventColumns",
+    "Explanation",
+    "GradientPathConfig",
+    "InternalError",
+    "MissingDependencyError",
+    "NetworkConfig",
+    "Numeric",
+    "PopularityConfig",
+    "Reason",
+    "ReasonKind",
+    "Recommendation",
+    "Recommendations",
+    "ShapleyConfig",
+    "StorageError",
+    "Tags",
+    "Text",
+    "TrainingError",
+    "TwoTowerConfig",
+    "UnknownIdError",
+    "UnknownItemError",
+    "UnknownUserError",
+    "WhyrecError",
+    "__version__",
+    "datasets",
+]

@@ -1,0 +1,108 @@
+"""The main call, step by step: ids, histories, ranked items, attributions, reasons."""
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.errors import UnknownUserError
+from whyrec.explain import Attributions
+from whyrec.ranking import Candidates, ItemIndex, Ranking
+from whyrec.reasons.answers import recommendations_of
+from whyrec.reasons.breakdown import Breakdown, build_reasons
+from whyrec.reasons.recommendation import Recommendations
+from whyrec.saved import Fitted
+
+_USERS_AT_ONCE = 256
+"""Users whose attributions are held in memory together."""
+
+
+class Pipeline:
+    """What each verb of the SDK is composed of."""
+
+    def __init__(self, fitted: Fitted) -> None:
+        self._dataset, self._model = fitted.dataset, fitted.model
+        self._explainer = fitted.explainer
+        self._index = ItemIndex(self._model.item_vectors(), self._model.item_biases())
+
+    def look_up(self, ids: Iterable[Hashable]) -> tuple[list[Hashable], Histories]:
+        """Turn ids into histories.
+
+        Raises:
+            UnknownUserError: an id is unknown.
+        """
+        users = self._dataset.users
+        try:
+            indices = users.indices_of(ids)
+        except UnknownUserError as error:
+            raise UnknownUserError(
+                f"{error}; a visitor without an id is answered by "
+                "recommend_for(history=…, attributes=…)"
+            ) from None
+        return [users[index] for index in indices.tolist()], self._dataset.histories(indices)
+
+    def rank(
+        self,
+        histories: Histories,
+        k: int,
+        exclude: Iterable[Hashable],
+        only: Iterable[Hashable] | None,
+        include_seen: bool,
+    ) -> Ranking:
+        """Turn histories into query vectors, and these into ranked items."""
+        items = self._dataset.items
+        excluded = Candidates.shared(items.indices_of(exclude))
+        if not include_seen:
+            excluded = Candidates(histories.items, histories.offsets).union(excluded)
+        allowed = None if only is None else Candidates.shared(items.indices_of(only))
+        queries = self._model.query_vectors(histories)
+        return self._index.top_k(queries, k, excluded=excluded, only=allowed)
+
+    def score(self, histories: Histories, item: int) -> Ranking:
+        """Score one item for a batch of one history, as a ranking of its own."""
+        pairs = Pairs(np.zeros(1, np.int32), np.array([item], np.int32))
+        scores = self._index.scores(self._model.query_vectors(histories), pairs)
+        return Ranking(np.array([0, 1], np.int64), pairs.items, scores)
+
+    def attribute(
+        self, histories: Histories, ranking: Ranking
+    ) -> Iterator[tuple[Histories, Attributions]]:
+        """Turn ranked items into attributions, some users at a time."""
+        for start in range(0, len(ranking), _USERS_AT_ONCE):
+            rows = np.arange(start, min(start + _USERS_AT_ONCE, len(ranking)))
+            part, some = histories.take(rows), ranking.take(rows)
+            scores = some.scores.astype(np.float64)
+            yield part, self._explainer.explain(part, some.pairs(), scores)
+
+    def break_down(
+        self, histories: Histories, ranking: Ranking, max_reasons: int | None, group_by: str | None
+    ) -> list[Breakdown]:
+        """Turn attributions into reasons."""
+        return [
+            breakdown
+            for part, attributions in self.attribute(histories, ranking)
+            for breakdown in build_reasons(
+                self._dataset, part, attributions, max_reasons=max_reasons, group_by=group_by
+            )
+        ]
+
+    def answer(
+        self,
+        ids: Sequence[Hashable | None],
+        histories: Histories,
+        ranking: Ranking,
+        k: int,
+        breakdowns: list[Breakdown] | None = None,
+    ) -> list[Recommendations]:
+        """Turn indices into ids, and all of it into answers."""
+        return recommendations_of(
+            self._dataset,
+            ids,
+            histories,
+            ranking.offsets,
+            ranking.items,
+            ranking.scores,
+            k=k,
+            breakdowns=breakdowns,
+        )

@@ -1,0 +1,398 @@
+"""The SDK: events in, recommendations with reasons out."""
+
+import os
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, Literal, Self, TypedDict, Unpack, overload
+
+import numpy as np
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.event_columns import EventColumns
+from whyrec.data.events import read_held_out
+from whyrec.data.fields import Field
+from whyrec.data.interactions import Histories
+from whyrec.data.report import Report
+from whyrec.data.tables import read_table
+from whyrec.errors import ArgumentError
+from whyrec.evaluate.accuracy import Accuracy, accuracy
+from whyrec.evaluate.faithfulness import Faithfulness, faithfulness
+from whyrec.explain import (
+    AdditiveRecommender,
+    ClosedFormConfig,
+    ExplainerConfig,
+    NetworkConfig,
+    ShapleyConfig,
+)
+from whyrec.models import RecommenderConfig, TwoTowerConfig
+from whyrec.pipeline import Pipeline
+from whyrec.reasons.answers import explanation_of
+from whyrec.reasons.explanation import Explanation
+from whyrec.reasons.importance import GlobalImportance, global_importance
+from whyrec.reasons.recommendation import Recommendations
+from whyrec.saved import Fitted
+from whyrec.storage import load_directory, save_directory
+
+Ids = list[Any] | np.ndarray[Any, Any]
+"""Several ids: a list, an array, or any other iterable that cannot be hashed, such as a Series."""
+
+
+class _Rules(TypedDict, total=False):
+    """Which items may be in an answer."""
+
+    exclude: Iterable[Hashable]
+    only: Iterable[Hashable] | None
+    include_seen: bool
+
+
+class _RulesAndReasons(_Rules, total=False):
+    """And how they are explained."""
+
+    max_reasons: int | None
+    group_by: str | None
+
+
+class SDK:
+    """A recommender and its explainer, fitted on what an application knows.
+
+    >>> import whyrec
+    >>> world = whyrec.datasets.synthetic(seed=0, n_users=40, n_items=30)
+    >>> sdk = whyrec.SDK.fit(world.events, world.items, model=whyrec.EASEConfig())
+    >>> answer = sdk.recommend_with_reasons("u7", k=3)
+    >>> [each.rank for each in answer], answer.personalised
+    ([1, 2, 3], True)
+    """
+
+    def __init__(self, fitted: Fitted) -> None:
+        self._fitted = fitted
+        self._dataset = fitted.dataset
+        self._pipeline = Pipeline(fitted)
+
+    def __repr__(self) -> str:
+        return (
+            f"SDK({type(self._fitted.model).__name__}, {type(self._fitted.explainer).__name__}, "
+            f"{self._dataset.n_users} users, {self._dataset.n_items} items)"
+        )
+
+    @property
+    def dataset(self) -> Dataset:
+        """What the SDK was fitted on."""
+        return self._dataset
+
+    @property
+    def report(self) -> Report:
+        """How the tables were read; print it to see every choice that was made."""
+        return self._dataset.report
+
+    @classmethod
+    def fit(
+        cls,
+        events: object,
+        items: object | None = None,
+        users: object | None = None,
+        *,
+        columns: EventColumns | None = None,
+        item_id: str | None = None,
+        user_id: str | None = None,
+        item_fields: Mapping[str, Field | None] | None = None,
+        user_fields: Mapping[str, Field | None] | None = None,
+        unknown_items: Literal["error", "drop"] = "error",
+        model: RecommenderConfig | None = None,
+        explainer: ExplainerConfig | None = None,
+        progress: bool = True,
+    ) -> Self:
+        """Read tables, train a recommender on them, and then its explainer.
+
+        A table is a pandas, polars or pyarrow one, anything else that speaks Arrow, or the path of
+        a CSV or Parquet file. The first eight arguments are those of `Dataset.from_tables`.
+
+        Args:
+            events: one row per event: who did something with which item.
+            items: one row per item; its columns become fields. Without it, the items of the events.
+            users: one row per user; its columns become fields.
+            columns: which column of the events means what; guessed where it does not say.
+            item_id: the id column of the items table; None guesses.
+            user_id: the id column of the users table; None guesses.
+            item_fields: what to read columns of the items as; the others are guessed.
+            user_fields: the same of the users.
+            unknown_items: whether an event of an item that the items table does not have is an
+                error, or dropped and counted in `report`.
+            model: the recommender's settings; `TwoTowerConfig()` by default.
+            explainer: the explainer's settings; by default the closed form where the score is a
+                sum over events, and `NetworkConfig()` for any other recommender.
+            progress: whether to show progress bars.
+
+        Raises:
+            DataError: a table, a column or a row cannot be used; the message says which.
+            ArgumentError: an argument outside what the call allows.
+            TrainingError: training that cannot go on.
+        """
+        dataset = Dataset.from_tables(
+            events,
+            items,
+            users,
+            columns=columns,
+            item_id=item_id,
+            user_id=user_id,
+            item_fields=item_fields,
+            user_fields=user_fields,
+            unknown_items=unknown_items,
+        )
+        return cls.fit_dataset(dataset, model=model, explainer=explainer, progress=progress)
+
+    @classmethod
+    def fit_dataset(
+        cls,
+        dataset: Dataset,
+        *,
+        model: RecommenderConfig | None = None,
+        explainer: ExplainerConfig | None = None,
+        progress: bool = True,
+    ) -> Self:
+        """Do what `fit` does from a data set that is read already, such as a part of a split."""
+        model = model or TwoTowerConfig()
+        recommender = model.fit(dataset, progress=progress)
+        if explainer is None:
+            additive = isinstance(recommender, AdditiveRecommender)
+            explainer = ClosedFormConfig() if additive else NetworkConfig()
+        fitted = explainer.fit(recommender, dataset, progress=progress)
+        return cls(Fitted(dataset, model, recommender, explainer, fitted))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save everything as a directory, in place of what was saved there before.
+
+        A save that fails or is interrupted leaves the one before it as it was.
+
+        Raises:
+            StorageError: a directory with other content, ids that cannot be stored, a failing disk.
+        """
+        save_directory(path, *self._fitted.parts())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Load what `save` wrote; it answers with the same bits.
+
+        Raises:
+            StorageError: what is missing, damaged or of a newer schema, by file name.
+        """
+        return cls(Fitted.of(load_directory(path)))
+
+    @overload
+    def recommend(
+        self, user: Ids, k: int = 10, **rules: Unpack[_Rules]
+    ) -> list[Recommendations]: ...
+    @overload
+    def recommend(
+        self, user: Hashable, k: int = 10, **rules: Unpack[_Rules]
+    ) -> Recommendations: ...
+    def recommend(
+        self,
+        user: Hashable | Ids,
+        k: int = 10,
+        *,
+        exclude: Iterable[Hashable] = (),
+        only: Iterable[Hashable] | None = None,
+        include_seen: bool = False,
+    ) -> Recommendations | list[Recommendations]:
+        """Recommend k items to a user, or to each of several, without reasons.
+
+        Args:
+            user: an id, or several as a list, an array or a Series.
+            k: how many items at most; all there are, if they are fewer.
+            exclude: ids of items that are not in the answer.
+            only: ids of the only items that may be; None allows all.
+            include_seen: whether items of the user's own history may be in the answer.
+
+        Raises:
+            UnknownUserError: a user without events or attributes; see `recommend_for`.
+            UnknownItemError: exclude or only names an item that is not in the catalog.
+            ArgumentError: k is below 1.
+        """
+        ids, histories = self._look_up(user)
+        ranking = self._pipeline.rank(histories, k, exclude, only, include_seen)
+        answers = self._pipeline.answer(ids, histories, ranking, k)
+        return answers if _is_several(user) else answers[0]
+
+    @overload
+    def recommend_with_reasons(
+        self, user: Ids, k: int = 10, **rules: Unpack[_RulesAndReasons]
+    ) -> list[Recommendations]: ...
+    @overload
+    def recommend_with_reasons(
+        self, user: Hashable, k: int = 10, **rules: Unpack[_RulesAndReasons]
+    ) -> Recommendations: ...
+    def recommend_with_reasons(
+        self,
+        user: Hashable | Ids,
+        k: int = 10,
+        *,
+        max_reasons: int | None = 3,
+        group_by: str | None = None,
+        exclude: Iterable[Hashable] = (),
+        only: Iterable[Hashable] | None = None,
+        include_seen: bool = False,
+    ) -> Recommendations | list[Recommendations]:
+        """Recommend k items to a user, or to each of several, and say why.
+
+        The contributions of the reasons, with the base value and everything else, add up to the
+        score of the item.
+
+        Args:
+            user: an id, or several as a list, an array or a Series.
+            k: how many items at most; all there are, if they are fewer.
+            max_reasons: how many reasons per item, the strongest; None gives all.
+            group_by: a field of the items, categorical or of tags: events whose items share a
+                value of it become one reason, such as "your 5 comedies".
+            exclude: ids of items that are not in the answer.
+            only: ids of the only items that may be; None allows all.
+            include_seen: whether items of the user's own history may be in the answer.
+
+        Raises:
+            UnknownUserError: a user without events or attributes; see `recommend_for`.
+            UnknownItemError: exclude or only names an item that is not in the catalog.
+            ArgumentError: k or max_reasons is below 1, or group_by names no such field.
+        """
+        ids, histories = self._look_up(user)
+        ranking = self._pipeline.rank(histories, k, exclude, only, include_seen)
+        breakdowns = self._pipeline.break_down(histories, ranking, max_reasons, group_by)
+        answers = self._pipeline.answer(ids, histories, ranking, k, breakdowns)
+        return answers if _is_several(user) else answers[0]
+
+    def recommend_for(
+        self,
+        history: Iterable[Hashable] = (),
+        attributes: Mapping[str, object] | None = None,
+        k: int = 10,
+        *,
+        max_reasons: int | None = 3,
+        group_by: str | None = None,
+        exclude: Iterable[Hashable] = (),
+        only: Iterable[Hashable] | None = None,
+        include_seen: bool = False,
+    ) -> Recommendations:
+        """Recommend to a visitor without an id, and say why.
+
+        Args:
+            history: ids of items, oldest first.
+            attributes: what is known of the visitor, by field; fields may be left out.
+            k: how many items at most; all there are, if they are fewer.
+            max_reasons: as in `recommend_with_reasons`, like all that follow.
+            group_by: see there.
+            exclude: see there.
+            only: see there.
+            include_seen: see there.
+
+        Raises:
+            UnknownItemError: history, exclude or only names an item that is not in the catalog.
+            ArgumentError: attributes name no field or do not fit theirs; k or max_reasons is
+                below 1; group_by names no such field.
+        """
+        histories = self._dataset.visitor(history, attributes or {})
+        ranking = self._pipeline.rank(histories, k, exclude, only, include_seen)
+        breakdowns = self._pipeline.break_down(histories, ranking, max_reasons, group_by)
+        return self._pipeline.answer([None], histories, ranking, k, breakdowns)[0]
+
+    def explain(
+        self,
+        user: Hashable,
+        item: Hashable,
+        *,
+        max_reasons: int | None = None,
+        group_by: str | None = None,
+    ) -> Explanation:
+        """Say why an item scores as it does for a user, whether it is recommended or not.
+
+        Args:
+            user: an id.
+            item: the id of any item of the catalog, seen or not.
+            max_reasons: how many reasons, the strongest; None gives all.
+            group_by: as in `recommend_with_reasons`.
+
+        Raises:
+            UnknownUserError: there is no such user.
+            UnknownItemError: there is no such item.
+            ArgumentError: max_reasons is below 1, or group_by names no such field.
+        """
+        ids, histories = self._look_up([user])
+        index = self._dataset.items.index_of(item)
+        ranking = self._pipeline.score(histories, index)
+        (breakdown,) = self._pipeline.break_down(histories, ranking, max_reasons, group_by)
+        return explanation_of(self._dataset, ids[0], histories, index, breakdown)
+
+    def evaluate(self, events: object, k: int = 10) -> Accuracy:
+        """Compare what would be recommended with what users did afterwards.
+
+        The whole catalog is ranked, without the items of each user's own history. Events of users
+        or items that the SDK does not know are left out.
+
+        Args:
+            events: a table of held-out events, with the columns that the SDK was fitted on.
+            k: how many recommendations count.
+
+        Raises:
+            DataError: the table cannot be read, or has no event of a known user and item.
+            ArgumentError: k is below 1.
+        """
+        table = read_table(events, "events")
+        held_out = read_held_out(
+            table, self._dataset.columns, self._dataset.users, self._dataset.items
+        )
+        users = np.flatnonzero(np.diff(held_out.offsets) > 0)
+        histories = self._dataset.histories(users)
+        wanted = held_out.histories(users, self._dataset.user_features)
+        ranking = self._pipeline.rank(histories, k, (), None, include_seen=False)
+        return accuracy(ranking.offsets, ranking.items, wanted.offsets, wanted.items, k=k)
+
+    def importance(self, users: Ids | None = None, k: int = 10) -> GlobalImportance:
+        """Accumulate the contributions behind the best k items of some users, or of all.
+
+        Raises:
+            UnknownUserError: a user is unknown.
+            ArgumentError: k is below 1.
+        """
+        chosen = list(self._dataset.users) if users is None else users
+        _, histories = self._look_up(chosen)
+        ranking = self._pipeline.rank(histories, k, (), None, include_seen=False)
+        return global_importance(self._dataset, self._pipeline.attribute(histories, ranking))
+
+    def faithfulness(
+        self,
+        n_pairs: int = 100,
+        *,
+        reference: ExplainerConfig | None = None,
+        seed: int = 0,
+    ) -> Faithfulness:
+        """Measure how far the contributions are from the Shapley values of the recommender.
+
+        The pairs are the best item of each of so many random users, those with a history.
+
+        Args:
+            n_pairs: how many pairs; fewer if there are not so many users.
+            reference: what to compare with; `ShapleyConfig()` by default.
+            seed: the same seed chooses the same users.
+
+        Raises:
+            ArgumentError: n_pairs is below 1, or nobody has a history.
+        """
+        if n_pairs < 1:
+            raise ArgumentError(f"n_pairs must be at least 1, not {n_pairs}")
+        active = np.flatnonzero(np.diff(self._dataset.interactions.offsets) > 0)
+        users = np.random.default_rng(seed).permutation(active)[:n_pairs]
+        histories = self._dataset.histories(users)
+        ranking = self._pipeline.rank(histories, 1, (), None, include_seen=False)
+        scores = ranking.scores.astype(np.float64)
+        truth = (reference or ShapleyConfig()).fit(
+            self._fitted.model, self._dataset, progress=False
+        )
+        return faithfulness(
+            self._fitted.explainer.explain(histories, ranking.pairs(), scores),
+            truth.explain(histories, ranking.pairs(), scores),
+        )
+
+    def _look_up(self, user: object) -> tuple[list[Hashable], Histories]:
+        ids: Any = user if _is_several(user) else [user]
+        return self._pipeline.look_up(ids)
+
+
+def _is_several(user: object) -> bool:
+    """Tell whether an argument is several ids: what can be an id can be hashed."""
+    return not isinstance(user, Hashable)
