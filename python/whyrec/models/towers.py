@@ -157,7 +157,9 @@ class Towers(nn.Module):
         if kept is not None:
             hidden = hidden * kept
         residual = hidden @ self.output_weight + self.output_bias
-        queries: torch.Tensor = torch.exp(self.log_scale) * (pooled + residual)
+        # By column, since threads share out the gradient of one number, to bits that tell how many.
+        scale = torch.exp(self.log_scale).expand(self.dimension)
+        queries: torch.Tensor = scale * (pooled + residual)
         return queries
 
     def queries_by_chunk(self, summed: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
