@@ -10,7 +10,7 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.events import read_held_out
 from whyrec.data.fields import Field
-from whyrec.data.interactions import Histories
+from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.report import Report
 from whyrec.data.tables import read_table
 from whyrec.errors import ArgumentError
@@ -325,17 +325,20 @@ class SDK:
         or items that the SDK does not know are left out.
 
         Args:
-            events: a table of held-out events, with the columns that the SDK was fitted on.
+            events: held-out events: a table with the columns that the SDK was fitted on, or a part
+                of a split of its data set.
             k: how many recommendations count.
 
         Raises:
             DataError: the table cannot be read, or has no event of a known user and item.
             ArgumentError: k is below 1.
         """
-        table = read_table(events, "events")
-        held_out = read_held_out(
-            table, self._dataset.columns, self._dataset.users, self._dataset.items
-        )
+        known = self._dataset
+        if isinstance(events, Interactions):
+            held_out = known.with_interactions(events).interactions
+        else:
+            table = read_table(events, "events")
+            held_out = read_held_out(table, known.columns, known.users, known.items)
         users = np.flatnonzero(np.diff(held_out.offsets) > 0)
         histories = self._dataset.histories(users)
         wanted = held_out.histories(users, self._dataset.user_features)

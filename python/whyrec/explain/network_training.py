@@ -64,7 +64,7 @@ def train(
             error = _error(network, held_out, config)
             if error < best:
                 best, best_step, best_state = error, step, _state(network)
-            shown.set_postfix(error=f"{error:.2e}", best=f"{best:.2e}")
+            shown.set_postfix(error=f"{error:.4f}", best=f"{best:.4f}")
             if step >= best_step + config.patience * config.evaluate_every:
                 break
     network.load_state_dict(best_state)
