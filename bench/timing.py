@@ -1,0 +1,48 @@
+"""Medians of calls timed in turn, and where the tables of figures go."""
+
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def interleaved(calls: Mapping[str, Callable[[], object]], n_rounds: int) -> dict[str, float]:
+    """Time every call once a round, so that all meet the same machine; return medians in seconds."""
+    for call in calls.values():  # the first time is that of caches and of lazy imports
+        call()
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(n_rounds):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: float(np.median(each)) for name, each in seconds.items()}
+
+
+def write_table(name: str, title: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print a table, and keep it in bench/results with the commit and the machine it is of."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    lines = [
+        f"# {title}",
+        "",
+        f"Commit {commit or 'unknown'}, {datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, "
+        f"{torch.get_num_threads()} threads, Python {platform.python_version()}, "
+        f"torch {torch.__version__.split('+')[0]}.",
+        "",
+        "| " + " | ".join(header) + " |",
+        "|" + "---|" * len(header),
+        *("| " + " | ".join(row) + " |" for row in rows),
+        "",
+    ]
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text("\n".join(lines))
+    print("\n".join(lines))
