@@ -2,6 +2,7 @@
 
 import json
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,22 +10,14 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from whyrec import (
-    SDK,
-    EASEConfig,
-    EventColumns,
-    Explanation,
-    NetworkConfig,
-    PopularityConfig,
-    Recommendations,
-    StorageError,
-    TwoTowerConfig,
-    WhyrecError,
-    __version__,
-)
 from whyrec.cli.ids import known, known_all
-from whyrec.explain import ExplainerConfig
-from whyrec.models import RecommenderConfig
+from whyrec.data.event_columns import EventColumns
+from whyrec.errors import StorageError, WhyrecError
+from whyrec.explain import ExplainerConfig, NetworkConfig
+from whyrec.models import EASEConfig, PopularityConfig, RecommenderConfig, TwoTowerConfig
+from whyrec.reasons.explanation import Explanation
+from whyrec.reasons.recommendation import Recommendations
+from whyrec.sdk import SDK
 
 _INTERRUPTED = 130
 """What a shell gives a command that Ctrl-C has ended: 128 and the number of the signal."""
@@ -79,13 +72,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing els
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"whyrec {__version__}")
+        typer.echo(f"whyrec {version('whyrec')}")
         raise typer.Exit
 
 
 @app.callback()
 def _whyrec(
-    version: Annotated[  # noqa: ARG001
+    show_version: Annotated[
         bool,
         typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
     ] = False,
