@@ -34,7 +34,7 @@ test-python: $(VENV)/.dev $(EXTENSION) ## Check and test the Python package.
 	$(BIN)/mypy
 	$(BIN)/python -c "import whyrec._native"
 	$(BIN)/stubtest whyrec._native
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: $(VENV)/.dev $(EXTENSION) ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow
@@ -43,10 +43,10 @@ bench: ## Say which benchmarks there are.
 	@sed -nE 's/^(bench-[a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 bench-latency: $(VENV)/.dev $(EXTENSION) ## Time the kernels and the calls beside their peers.
-	$(BIN)/python bench/latency.py
+	$(BIN)/python -m bench.latency
 
 bench-accuracy: $(VENV)/.dev $(EXTENSION) ## Measure accuracy beside peers on the same split.
-	$(BIN)/python bench/accuracy.py
+	$(BIN)/python -m bench.accuracy
 
 format: $(VENV)/.dev ## Put all code into its one form.
 	cargo fmt --all

@@ -3,9 +3,9 @@
 import time
 
 import numpy as np
+from bench.timing import write_table
 
 import whyrec
-from timing import write_table
 from whyrec.data.dataset import Dataset
 from whyrec.data.split import random_split
 from whyrec.evaluate.faithfulness import faithfulness

@@ -1,9 +1,9 @@
 """How long an answer with reasons takes on MovieLens: for one user, and for many in one call."""
 
 import numpy as np
+from bench.timing import interleaved, write_table
 
 import whyrec
-from timing import interleaved, write_table
 from whyrec.data.dataset import Dataset
 
 N_USERS = 600

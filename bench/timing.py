@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def interleaved(calls: Mapping[str, Callable[[], object]], n_rounds: int) -> dict[str, float]:
-    """Time every call once a round, so that all meet the same machine; return medians in seconds."""
+    """Time every call once a round, all on the same machine, and return medians in seconds."""
     for call in calls.values():  # the first time is that of caches and of lazy imports
         call()
     seconds: dict[str, list[float]] = {name: [] for name in calls}

@@ -14,7 +14,7 @@ from whyrec.reasons.breakdown import Breakdown, build_reasons
 from whyrec.reasons.recommendation import Recommendations
 from whyrec.saved import Fitted
 
-_USERS_AT_ONCE = 256
+_USERS_AT_ONCE = 1_024
 """Users whose attributions are held in memory together."""
 
 

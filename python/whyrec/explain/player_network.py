@@ -27,9 +27,9 @@ class PlayerNetwork(nn.Module):
         self.of_gradients = nn.utils.skip_init(nn.Linear, n_points + 2, width)
         self.of_kind = nn.Parameter(torch.zeros(_N_KINDS, width))
         self.summaries = nn.Parameter(torch.zeros(n_summaries, width))
-        self.summary_keys = nn.utils.skip_init(nn.Linear, width, width)
-        self.player_queries = nn.utils.skip_init(nn.Linear, width, width)
-        self.together = nn.utils.skip_init(nn.Linear, 2 * width, width)
+        self.told_keys = nn.utils.skip_init(nn.Linear, width, width)
+        self.told_values = nn.utils.skip_init(nn.Linear, width, width)
+        self.together = nn.utils.skip_init(nn.Linear, width, width)
         self.change = nn.utils.skip_init(nn.Linear, width, n_points)
 
     def start(self, seed: int) -> "PlayerNetwork":
@@ -83,15 +83,15 @@ class PlayerNetwork(nn.Module):
         flat, there = players.flatten(0, 1), present.flatten(0, 1)
         summaries = nn.functional.scaled_dot_product_attention(
             self.summaries.expand(n_pairs, -1, -1),
-            self.summary_keys(flat),
+            flat,
             flat,
             # A pair without players has nothing to attend to, and no player to say it to.
             (there | ~there.any(1, keepdim=True))[:, None],
         )
         told = nn.functional.scaled_dot_product_attention(
-            self.player_queries(flat), summaries, summaries
+            flat, self.told_keys(summaries), self.told_values(summaries)
         )
-        hidden = nn.functional.gelu(self.together(torch.cat([players, told.view_as(players)], -1)))
+        hidden = nn.functional.gelu(self.together(players) + told.view_as(players))
         return torch.tanh(self.change(hidden))
 
     def _of_gradients(self, gradients: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
