@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -74,7 +76,7 @@ def test_values_are_split_by_row_and_field(shop: Dataset) -> None:
                 for field in here
             ]
         assert fields.tolist() == expected_fields
-        spans = zip(value_offsets[:-1], value_offsets[1:], strict=True)
+        spans = pairwise(value_offsets)
         assert [features.tokens[start:end].tolist() for start, end in spans] == expected_values
 
 

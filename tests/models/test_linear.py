@@ -19,9 +19,9 @@ def drawn_matrix(n_users: int, n_items: int, share: float = 0.2) -> scipy.sparse
 def dataset_of(matrix: scipy.sparse.csr_matrix) -> Dataset:
     users, items = matrix.nonzero()
     return Dataset.from_tables(
-        pa.table({"user_id": users, "item_id": items}),
-        pa.table({"item_id": np.arange(matrix.shape[1])}),
-        pa.table({"user_id": np.arange(matrix.shape[0])}),
+        pa.table({"user_id": users.tolist(), "item_id": items.tolist()}),
+        pa.table({"item_id": range(matrix.shape[1])}),
+        pa.table({"user_id": range(matrix.shape[0])}),
     )
 
 
@@ -105,13 +105,13 @@ def test_the_interaction_matrix_is_1_where_there_are_events(shop: Dataset) -> No
 
 @pytest.mark.parametrize("l2", [0.5, 20.0])
 def test_factors_of_full_rank_give_the_weights_of_ease(l2: float) -> None:
-    matrix = drawn_matrix(60, 20).tolil()
-    matrix[:, 7] = 0  # so the rank is below both sides
-    matrix = matrix.tocsr()
+    dense = drawn_matrix(60, 20).toarray()
+    dense[:, 7] = 0  # so the rank is below both sides
+    matrix = scipy.sparse.csr_matrix(dense)
     inward, outward = ease_factors(matrix, 24, l2, seed=0)
     assert inward.shape == outward.shape == (20, 24)
     assert inward.dtype == outward.dtype == np.float32
-    products = (inward @ outward.T).astype(np.float64)
+    products = inward.astype(np.float64) @ outward.T
     np.fill_diagonal(products, 0)
     np.testing.assert_allclose(products, textbook(matrix, l2), rtol=1e-3, atol=1e-5)
 
