@@ -1,0 +1,485 @@
+"""The SDK as its user sees it: what it answers, and what always holds of the answers."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from whyrec import (
+    SDK,
+    ArgumentError,
+    DataError,
+    EASEConfig,
+    Explanation,
+    NetworkConfig,
+    PopularityConfig,
+    ReasonKind,
+    Recommendation,
+    Recommendations,
+    ShapleyConfig,
+    StorageError,
+    TwoTowerConfig,
+    UnknownItemError,
+    UnknownUserError,
+)
+from whyrec.datasets import synthetic
+
+WORLD = synthetic(seed=5, n_users=40, n_items=30, n_events_per_user=8)
+ITEM_IDS = set(WORLD.item_ids)
+BRIEF = ["i4", "i9", "i4", "i17"]
+"""What the user "brief" did, all in one moment; "quiet" did nothing."""
+ATTRIBUTES = {"age_group": "young", "region": "west"}
+
+_events = pl.DataFrame(WORLD.events)
+_is_last = pl.col("timestamp") == pl.col("timestamp").max().over("user_id")
+_moment = _events["timestamp"][0]
+EVENTS = pl.concat(
+    [
+        _events.filter(~_is_last),
+        pl.DataFrame({"user_id": "brief", "item_id": BRIEF, "timestamp": _moment}, _events.schema),
+    ]
+)
+HELD_OUT = _events.filter(_is_last)
+USERS = pl.concat(
+    [
+        pl.DataFrame(WORLD.users),
+        pl.DataFrame([{"user_id": "brief", **ATTRIBUTES}, {"user_id": "quiet", **ATTRIBUTES}]),
+    ]
+)
+SEEN = {str(user): set(items) for user, items in EVENTS.group_by("user_id").agg("item_id").rows()}
+FEW = ["u3", "u1", "brief", "quiet", "u20"]
+
+
+@pytest.fixture(scope="module")
+def sdk() -> SDK:
+    return SDK.fit(
+        EVENTS,
+        WORLD.items,
+        USERS,
+        model=TwoTowerConfig(dimension=16, heads=2, hidden=8, max_steps=20),
+        explainer=NetworkConfig(max_steps=10),
+        progress=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def ease() -> SDK:
+    return SDK.fit(EVENTS, WORLD.items, USERS, model=EASEConfig(l2=5.0), progress=False)
+
+
+def ids(answer: Recommendations) -> list[Any]:
+    return [each.item_id for each in answer]
+
+
+def jsons(answers: list[Recommendations]) -> list[str]:
+    return [answer.to_json() for answer in answers]
+
+
+def parts(each: Recommendation) -> list[float]:
+    """Return all that has to add up to the score."""
+    others = (each.base_value, each.other_contribution, each.efficiency_gap)
+    assert None not in others
+    return [reason.contribution for reason in each.reasons] + [float(part or 0) for part in others]
+
+
+def told(each: Recommendation | Explanation) -> dict[str, float]:
+    return {reason.text: reason.contribution for reason in each.reasons}
+
+
+def test_the_sdk_tells_what_it_is_and_what_it_was_fitted_on(sdk: SDK, ease: SDK) -> None:
+    assert repr(sdk) == "SDK(TwoTower, Network, 42 users, 30 items)"
+    assert repr(ease) == "SDK(EASE, ClosedForm, 42 users, 30 items)"
+    assert sdk.report is sdk.dataset.report
+    assert (sdk.report.n_events, sdk.report.n_users) == (len(EVENTS), 42)
+
+
+def test_one_id_gives_one_answer(sdk: SDK) -> None:
+    answer = sdk.recommend("u3", k=4)
+    assert isinstance(answer, Recommendations)
+    assert (answer.user_id, answer.k, answer.personalised, answer.note) == ("u3", 4, True, None)
+    assert [each.rank for each in answer] == [1, 2, 3, 4]
+    assert len(set(ids(answer)) & ITEM_IDS) == 4
+    assert [each.score for each in answer] == sorted((one.score for one in answer), reverse=True)
+    assert all(each.reasons == () and each.tier is None for each in answer)
+    assert sdk.recommend(np.array(["u3"])[0], k=4) == answer
+
+
+@pytest.mark.parametrize("of", [list, np.array, pd.Series, pd.Index, pl.Series, pa.array])
+def test_several_ids_give_as_many_answers_in_their_order(
+    sdk: SDK, of: Callable[[list[str]], Any]
+) -> None:
+    for call in (sdk.recommend, sdk.recommend_with_reasons):
+        answers = call(of(FEW), k=3)
+        assert isinstance(answers, list)
+        assert [answer.user_id for answer in answers] == FEW
+        assert jsons(answers) == [call(user, k=3).to_json() for user in FEW]
+        assert call(of(FEW[:1]), k=3) == answers[:1]
+
+
+def test_no_ids_give_no_answers(sdk: SDK) -> None:
+    assert sdk.recommend([]) == sdk.recommend_with_reasons([]) == []
+
+
+def test_the_order_of_users_changes_no_answer(sdk: SDK) -> None:
+    there = sdk.recommend_with_reasons(FEW)
+    back = sdk.recommend_with_reasons(FEW[::-1])
+    assert jsons(there) == jsons(back[::-1])
+    assert jsons(sdk.recommend_with_reasons(["u1", "u1"])) == jsons(there[1:2] * 2)
+
+
+def test_more_users_than_are_explained_at_once_are_answered_one_by_one(ease: SDK) -> None:
+    many = [f"u{n % 40}" for n in range(600)]
+    answers = ease.recommend_with_reasons(many, k=2)
+    assert len(answers) == 600
+    assert jsons(answers[:40]) * 15 == jsons(answers)
+    assert answers[300].to_json() == ease.recommend_with_reasons(many[300], k=2).to_json()
+
+
+def test_reasons_do_not_change_the_ranking(sdk: SDK) -> None:
+    for plain, explained in zip(sdk.recommend(FEW), sdk.recommend_with_reasons(FEW), strict=True):
+        ranked = [(each.item_id, each.score) for each in plain]
+        assert [(each.item_id, each.score) for each in explained] == ranked
+        assert all(each.tier for each in explained)
+
+
+@pytest.mark.parametrize("max_reasons", [1, 3, None])
+@pytest.mark.parametrize("group_by", [None, "topics", "style"])
+def test_the_parts_add_up_to_the_score(
+    sdk: SDK, max_reasons: int | None, group_by: str | None
+) -> None:
+    for answer in sdk.recommend_with_reasons(FEW, max_reasons=max_reasons, group_by=group_by):
+        assert len(answer) == 10
+        for each in answer:
+            assert sum(parts(each)) == pytest.approx(each.score, abs=1e-9)
+            assert 0 < len(each.reasons) <= (max_reasons or 99)
+            if max_reasons is None:
+                assert each.other_contribution == 0
+                assert sum(reason.n_players for reason in each.reasons) > 3
+
+
+def test_the_strongest_reasons_come_first(sdk: SDK) -> None:
+    everything = sdk.recommend_with_reasons("u3", max_reasons=None)
+    for each, few in zip(everything, sdk.recommend_with_reasons("u3"), strict=True):
+        sizes = [abs(reason.contribution) for reason in each.reasons]
+        assert sizes == sorted(sizes, reverse=True)
+        assert few.reasons == each.reasons[:3]
+        assert {reason.kind for reason in each.reasons} == {
+            ReasonKind.HISTORY,
+            ReasonKind.USER_ATTRIBUTE,
+            ReasonKind.ITEM_FEATURE,
+        }
+
+
+def test_grouping_folds_events_whose_items_share_a_value(sdk: SDK) -> None:
+    style_of = dict(zip(*pl.DataFrame(WORLD.items)["item_id", "style"], strict=True))
+    (single,) = sdk.recommend_with_reasons("u3", k=1, max_reasons=None)
+    (folded,) = sdk.recommend_with_reasons("u3", k=1, max_reasons=None, group_by="style")
+    groups = [each for each in folded.reasons if each.kind is ReasonKind.HISTORY_GROUP]
+    assert groups
+    for group in groups:
+        members = [
+            each.contribution
+            for each in single.reasons
+            if each.kind is ReasonKind.HISTORY and style_of[each.source] == group.value
+        ]
+        assert len(members) == group.n_players > 1
+        assert group.contribution == pytest.approx(sum(members), abs=1e-12)
+    with pytest.raises(ArgumentError, match="colour"):
+        sdk.recommend_with_reasons("u3", group_by="colour")
+
+
+def test_items_that_are_excluded_are_not_in_the_answer(sdk: SDK) -> None:
+    before = ids(sdk.recommend("u3", k=30))
+    for call in (sdk.recommend, sdk.recommend_with_reasons):
+        answer = call("u3", k=30, exclude=[before[0], before[5]])
+        assert ids(answer) == before[1:5] + before[6:]
+        assert ids(call("u3", k=30, exclude=pd.Series(before[2:]))) == before[:2]
+
+
+def test_only_items_that_are_allowed_are_in_the_answer(sdk: SDK) -> None:
+    before = ids(sdk.recommend("u3", k=30))
+    seen = next(iter(SEEN["u3"]))
+    for call in (sdk.recommend, sdk.recommend_with_reasons):
+        assert ids(call("u3", only=[before[7], before[2], seen])) == [before[2], before[7]]
+        assert ids(call("u3", only=before[:3], exclude=before[:1])) == before[1:3]
+
+
+def test_items_of_the_history_are_in_the_answer_only_when_asked(sdk: SDK) -> None:
+    for call in (sdk.recommend, sdk.recommend_with_reasons):
+        for user, seen in ((user, SEEN.get(user, set())) for user in FEW):
+            assert set(ids(call(user, k=30))) == ITEM_IDS - seen
+            assert set(ids(call(user, k=30, include_seen=True))) == ITEM_IDS
+
+
+def test_an_absurd_k_gives_all_there_are(sdk: SDK) -> None:
+    answer = sdk.recommend("u3", k=10**12)
+    assert set(ids(answer)) == ITEM_IDS - SEEN["u3"]
+    assert ids(sdk.recommend_with_reasons("u3", k=10**12)) == ids(answer)
+    assert answer.k == 10**12
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_a_k_below_1_is_refused(sdk: SDK, k: int) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: sdk.recommend("u3", k=k),
+        lambda: sdk.recommend_with_reasons("u3", k=k),
+        lambda: sdk.recommend_for(k=k),
+        lambda: sdk.evaluate(HELD_OUT, k=k),
+        lambda: sdk.importance(k=k),
+    ]
+    for call in calls:
+        with pytest.raises(ArgumentError, match="k must be at least 1"):
+            call()
+
+
+def test_max_reasons_below_1_is_refused(sdk: SDK) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: sdk.recommend_with_reasons("u3", max_reasons=0),
+        lambda: sdk.recommend_for(max_reasons=0),
+        lambda: sdk.explain("u3", "i1", max_reasons=0),
+    ]
+    for call in calls:
+        with pytest.raises(ArgumentError, match="max_reasons must be at least 1"):
+            call()
+
+
+def test_nothing_left_gives_an_empty_answer(sdk: SDK) -> None:
+    for call in (sdk.recommend, sdk.recommend_with_reasons):
+        for answer in (call("u3", exclude=list(ITEM_IDS)), call("u3", only=[])):
+            assert len(answer) == 0
+            assert answer.to_dict()["recommendations"] == []
+            assert str(answer).startswith("0 of 10")
+
+
+def test_an_unknown_user_is_named_with_what_to_do(sdk: SDK) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: sdk.recommend(["u1", "nobody", "u2"]),
+        lambda: sdk.recommend_with_reasons("nobody"),
+        lambda: sdk.explain("nobody", "i1"),
+        lambda: sdk.importance(["nobody"]),
+    ]
+    for call in calls:
+        with pytest.raises(UnknownUserError, match=r"1 unknown user: 'nobody'; .*recommend_for\("):
+            call()
+
+
+def test_an_unknown_item_is_named(sdk: SDK) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: sdk.recommend("u1", exclude=["i1", "nothing"]),
+        lambda: sdk.recommend_with_reasons("u1", only=["nothing"]),
+        lambda: sdk.recommend_for(["nothing"]),
+        lambda: sdk.explain("u1", "nothing"),
+    ]
+    for call in calls:
+        with pytest.raises(UnknownItemError, match="1 unknown item: 'nothing'"):
+            call()
+
+
+def test_what_can_be_no_id_is_refused(sdk: SDK) -> None:
+    with pytest.raises(ArgumentError, match="an id must be hashable"):
+        sdk.recommend([["u1"]])
+    with pytest.raises(ArgumentError, match="not the one string 'i1'"):
+        sdk.recommend("u1", exclude="i1")
+
+
+def test_a_user_without_events_is_answered_from_attributes(sdk: SDK) -> None:
+    answer = sdk.recommend_with_reasons("quiet", max_reasons=None)
+    assert len(answer) == 10
+    assert not answer.personalised
+    assert answer.note is not None
+    assert answer.note in str(answer)
+    kinds = {reason.kind for each in answer for reason in each.reasons}
+    assert kinds == {ReasonKind.USER_ATTRIBUTE, ReasonKind.ITEM_FEATURE}
+    assert not sdk.explain("quiet", "i1").personalised
+
+
+def test_a_visitor_is_answered_as_a_user_of_whom_the_same_is_known(sdk: SDK) -> None:
+    for user, history in (("brief", BRIEF), ("quiet", [])):
+        known = sdk.recommend_with_reasons(user, k=30, max_reasons=None)
+        visitor = sdk.recommend_for(history, ATTRIBUTES, k=30, max_reasons=None)
+        assert visitor.user_id is None
+        assert visitor.recommendations == known.recommendations
+        assert visitor.personalised == known.personalised
+    assert len(sdk.recommend_for(BRIEF)[0].reasons) == 3
+    less = sdk.recommend_for(BRIEF, {"region": "west"}, k=30, max_reasons=None)
+    assert "age_group" not in {each.source for one in less for each in one.reasons}
+
+
+def test_a_visitor_may_set_the_same_rules(sdk: SDK) -> None:
+    before = ids(sdk.recommend_for(BRIEF, k=30))
+    assert set(before) == ITEM_IDS - set(BRIEF)
+    assert ids(sdk.recommend_for(BRIEF, k=30, exclude=before[:2])) == before[2:]
+    assert ids(sdk.recommend_for(BRIEF, only=before[3:5])) == before[3:5]
+    assert set(ids(sdk.recommend_for(BRIEF, k=30, include_seen=True))) == ITEM_IDS
+    folded = sdk.recommend_for(BRIEF, group_by="style", max_reasons=1)
+    assert all(len(each.reasons) == 1 for each in folded)
+    with pytest.raises(ArgumentError, match="colour"):
+        sdk.recommend_for(attributes={"colour": "red"})
+
+
+def test_a_visitor_of_whom_nothing_is_known_is_answered(sdk: SDK) -> None:
+    answer = sdk.recommend_for(k=30, max_reasons=None)
+    assert set(ids(answer)) == ITEM_IDS
+    assert (answer.user_id, answer.personalised) == (None, False)
+    kinds = {reason.kind for each in answer for reason in each.reasons}
+    assert kinds == {ReasonKind.ITEM_FEATURE}
+    assert all(sum(parts(each)) == pytest.approx(each.score, abs=1e-9) for each in answer)
+
+
+@pytest.mark.parametrize("group_by", [None, "topics"])
+def test_an_explanation_says_what_the_recommendation_says(sdk: SDK, group_by: str | None) -> None:
+    for answer in sdk.recommend_with_reasons(
+        ["u3", "quiet"], k=30, max_reasons=None, group_by=group_by, include_seen=True
+    ):
+        assert set(ids(answer)) == ITEM_IDS
+        for each in answer:
+            alone = sdk.explain(answer.user_id, each.item_id, group_by=group_by)
+            assert (alone.user_id, alone.item_id) == (answer.user_id, each.item_id)
+            assert (alone.score, alone.label, alone.tier) == (each.score, each.label, each.tier)
+            # What is explained together is computed together: float32 may round otherwise.
+            assert told(alone) == {
+                text: pytest.approx(size, abs=1e-6) for text, size in told(each).items()
+            }
+            assert alone.base_value == pytest.approx(each.base_value, abs=1e-6)
+            assert alone.efficiency_gap == pytest.approx(each.efficiency_gap, abs=1e-9)
+            total = sum(told(alone).values()) + alone.base_value + alone.efficiency_gap
+            assert total == pytest.approx(alone.score, abs=1e-9)
+
+
+def test_an_explanation_gives_as_many_reasons_as_asked(sdk: SDK) -> None:
+    everything, few = sdk.explain("u3", "i1"), sdk.explain("u3", "i1", max_reasons=2)
+    assert len(everything.reasons) > 5
+    assert few.reasons == everything.reasons[:2]
+
+
+def test_a_loaded_sdk_answers_with_the_same_bits(sdk: SDK, tmp_path: Path) -> None:
+    sdk.save(tmp_path)
+    loaded = SDK.load(str(tmp_path))
+    assert repr(loaded) == repr(sdk)
+    assert loaded.report == sdk.report
+    for one, other in ((sdk, loaded), (loaded, sdk)):
+        answers = one.recommend_with_reasons(FEW, max_reasons=None)
+        assert jsons(answers) == jsons(other.recommend_with_reasons(FEW, max_reasons=None))
+        assert one.explain("u3", "i1") == other.explain("u3", "i1")
+        visitor = one.recommend_for(BRIEF, ATTRIBUTES)
+        assert visitor == other.recommend_for(BRIEF, ATTRIBUTES)
+    assert loaded.evaluate(HELD_OUT).means() == sdk.evaluate(HELD_OUT).means()
+
+
+def test_a_save_takes_the_place_of_the_one_before(sdk: SDK, ease: SDK, tmp_path: Path) -> None:
+    sdk.save(tmp_path)
+    n_files = len(list(tmp_path.iterdir()))
+    ease.save(tmp_path)
+    loaded = SDK.load(tmp_path)
+    assert repr(loaded) == repr(ease)
+    assert jsons(loaded.recommend_with_reasons(FEW)) == jsons(ease.recommend_with_reasons(FEW))
+    assert len(list(tmp_path.iterdir())) == n_files
+    loaded.save(tmp_path)
+    assert jsons(SDK.load(tmp_path).recommend(FEW)) == jsons(ease.recommend(FEW))
+
+
+def test_a_directory_that_holds_no_save_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no finished save is there"):
+        SDK.load(tmp_path)
+
+
+def test_the_same_seed_gives_the_same_answers(sdk: SDK) -> None:
+    again = SDK.fit(
+        EVENTS,
+        WORLD.items,
+        USERS,
+        model=TwoTowerConfig(dimension=16, heads=2, hidden=8, max_steps=20),
+        explainer=NetworkConfig(max_steps=10),
+        progress=False,
+    )
+    assert jsons(again.recommend_with_reasons(FEW)) == jsons(sdk.recommend_with_reasons(FEW))
+
+
+def test_accuracy_is_what_comes_out_by_hand(sdk: SDK) -> None:
+    found = sdk.evaluate(HELD_OUT, k=5)
+    gains, hits = [], []
+    for user, item in HELD_OUT.select("user_id", "item_id").rows():
+        ranked = ids(sdk.recommend(user, k=5))
+        hits.append(float(item in ranked))
+        gains.append(1 / math.log2(ranked.index(item) + 2) if item in ranked else 0.0)
+    assert 0 < sum(hits) < len(hits) == found.n_users == 40
+    expected = {"NDCG@5": np.mean(gains), "Recall@5": np.mean(hits), "HR@5": np.mean(hits)}
+    assert found.means() == pytest.approx(expected)
+
+
+def test_events_of_strangers_are_left_out_of_accuracy(sdk: SDK) -> None:
+    strangers = pl.DataFrame(
+        {
+            "user_id": ["stranger", "u3", "stranger"],
+            "item_id": ["i1", "nothing", "nothing"],
+            "timestamp": _moment,
+        },
+        HELD_OUT.schema,
+    )
+    more = sdk.evaluate(pl.concat([strangers, HELD_OUT]), k=5)
+    assert more.n_users == 40
+    assert more.means() == sdk.evaluate(HELD_OUT, k=5).means()
+    with pytest.raises(DataError, match="events: no event is of a user that is known"):
+        sdk.evaluate(strangers[:1])
+    with pytest.raises(DataError, match='there is no column "timestamp"'):
+        sdk.evaluate(HELD_OUT.drop("timestamp"))
+
+
+def test_importance_accumulates_the_contributions_of_all_answers(sdk: SDK) -> None:
+    importance = sdk.importance(k=3)
+    answers = sdk.recommend_with_reasons(list(sdk.dataset.users), k=3, max_reasons=None)
+    reasons = [reason for answer in answers for each in answer for reason in each.reasons]
+    assert importance.n_explanations == 42 * 3
+    assert sum(each.share for each in importance) == pytest.approx(1)
+    assert sum(each.count for each in importance) == sum(one.n_players for one in reasons)
+    total = sum(each.count * each.mean_contribution for each in importance)
+    assert total == pytest.approx(sum(reason.contribution for reason in reasons))
+    some = sdk.importance(np.array(["u3", "quiet"]), k=2)
+    assert some.n_explanations == 4
+    assert {each.source for each in some if each.kind is ReasonKind.HISTORY} == SEEN["u3"]
+
+
+def test_faithfulness_measures_against_shapley_values(sdk: SDK, ease: SDK) -> None:
+    reference = ShapleyConfig(max_permutations=64)
+    found = sdk.faithfulness(6, reference=reference)
+    assert len(found.spearman) == 6
+    assert found.tier == sdk.recommend_with_reasons("u3")[0].tier
+    assert found.means()["Spearman"] > 0.5
+    assert str(sdk.faithfulness(6, reference=reference)) == str(found)
+    assert str(sdk.faithfulness(6, reference=reference, seed=1)) != str(found)
+    exact = ease.faithfulness(6, reference=reference)
+    assert exact.relative_error.max() < 1e-9
+    for refused in (0, -3):
+        with pytest.raises(ArgumentError, match="n_pairs must be at least 1"):
+            sdk.faithfulness(refused)
+
+
+def test_ease_is_explained_in_closed_form(ease: SDK) -> None:
+    answer = ease.recommend_with_reasons("u3", max_reasons=None)
+    for each in answer:
+        assert (each.tier, each.base_value) == ("closed form", 0)
+        assert each.efficiency_gap == pytest.approx(0, abs=1e-6)
+        history = [one for one in each.reasons if one.kind is ReasonKind.HISTORY]
+        assert {reason.source for reason in history} == SEEN["u3"]
+        assert sum(reason.contribution for reason in history) == pytest.approx(each.score)
+        assert all(one.contribution == 0 for one in each.reasons if one not in history)
+
+
+def test_popularity_is_all_base_value(tmp_path: Path) -> None:
+    popular = SDK.fit(EVENTS, model=PopularityConfig(), progress=False)
+    counts = EVENTS["item_id"].value_counts().rows()
+    most = sorted(counts, key=lambda row: -row[1])[0]
+    answer = popular.recommend_with_reasons("u3", k=30, include_seen=True)
+    assert answer[0].item_id == most[0]
+    assert answer[0].score == pytest.approx(math.log1p(most[1]))
+    for each in answer:
+        assert each.base_value == each.score
+        assert all(reason.contribution == 0 for reason in each.reasons)
+    popular.save(tmp_path)
+    assert SDK.load(tmp_path).recommend_with_reasons("u3", k=30, include_seen=True) == answer
