@@ -27,7 +27,7 @@ class NetworkConfig:
     n_points: int = 2
     """Points between no player and all of them at which the recommender's gradient is an input."""
 
-    width: int = 32
+    width: int = 16
     """Of what the network keeps of each player."""
 
     n_summaries: int = 8

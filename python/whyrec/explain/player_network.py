@@ -24,7 +24,8 @@ class PlayerNetwork(nn.Module):
         super().__init__()
         self.register_buffer("weights", quadrature(n_points)[1], persistent=False)
         self.of_vector = nn.utils.skip_init(nn.Linear, dimension, width)
-        self.of_gradients = nn.utils.skip_init(nn.Linear, n_points + 2, width)
+        self.of_gradients = nn.utils.skip_init(nn.Linear, n_points, width)
+        self.of_pair = nn.utils.skip_init(nn.Linear, 2, width)
         self.of_kind = nn.Parameter(torch.zeros(_N_KINDS, width))
         self.summaries = nn.Parameter(torch.zeros(n_summaries, width))
         self.told_keys = nn.utils.skip_init(nn.Linear, width, width)
@@ -78,11 +79,10 @@ class PlayerNetwork(nn.Module):
         of_user = of_user[:, None].expand(-1, present.shape[1], -1, -1)
         kinds = self.of_kind.repeat_interleave(torch.tensor(widths), dim=0)
         known = torch.cat([of_user, of_item], 2) + kinds + self._of_gradients(gradients, present)
-        players = nn.functional.gelu(known)
-        n_pairs = present.shape[0] * present.shape[1]
+        players = torch.relu(known)
         flat, there = players.flatten(0, 1), present.flatten(0, 1)
         summaries = nn.functional.scaled_dot_product_attention(
-            self.summaries.expand(n_pairs, -1, -1),
+            self.summaries.expand(len(flat), -1, -1),
             flat,
             flat,
             # A pair without players has nothing to attend to, and no player to say it to.
@@ -91,8 +91,8 @@ class PlayerNetwork(nn.Module):
         told = nn.functional.scaled_dot_product_attention(
             flat, self.told_keys(summaries), self.told_values(summaries)
         )
-        hidden = nn.functional.gelu(self.together(players) + told.view_as(players))
-        return torch.tanh(self.change(hidden))
+        hidden = torch.relu(self.together(flat) + told)
+        return torch.tanh(self.change(hidden)).view(*present.shape, -1)
 
     def _of_gradients(self, gradients: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """Describe each player's gradients against those of all players of its pair."""
@@ -101,7 +101,6 @@ class PlayerNetwork(nn.Module):
         relative = gradients / sizes[..., None, None]
         squashed = torch.sign(relative) * torch.log1p(relative.abs())
         together = (gradients * self.weights).sum((2, 3)) / (sizes * counts)
-        context = torch.stack([torch.log(counts.float()), together], -1)
-        context = context[:, :, None].expand(-1, -1, gradients.shape[2], -1)
-        described: torch.Tensor = self.of_gradients(torch.cat([squashed, context], -1))
+        context = self.of_pair(torch.stack([torch.log(counts.float()), together], -1))
+        described: torch.Tensor = self.of_gradients(squashed) + context[:, :, None]
         return described

@@ -84,7 +84,11 @@ class Towers(nn.Module):
         return torch.cat([torch.stack(parts, 1), one_hot.float()], 1)
 
     def event_terms(
-        self, vectors: torch.Tensor, of_vector: torch.Tensor, context: torch.Tensor
+        self,
+        vectors: torch.Tensor,
+        of_vector: torch.Tensor,
+        context: torch.Tensor,
+        present: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Return [..., dimension + heads]: g·e and g², whose sums are all that a history gives.
 
@@ -92,11 +96,14 @@ class Towers(nn.Module):
             vectors: [..., dimension], event vectors.
             of_vector: [..., heads], their part of the gate.
             context: [..., 3 + n_kinds].
+            present: bool [...]; the terms of what is not present are 0. None says all are.
         """
         opening = of_vector
         for column in range(context.shape[-1]):  # elementwise, so that bits are the same anywhere
             opening = opening + context[..., column, None] * self.gate_of_context[column]
         gates = 1 + 2 * torch.tanh(opening / 2)
+        if present is not None:
+            gates = gates * present[..., None]
         by_head = vectors.unflatten(-1, (self.heads, -1)) * gates[..., None]
         return torch.cat([by_head.flatten(-2), gates**2], -1)
 

@@ -226,7 +226,12 @@ class TwoTower:
         places = _places(histories.offsets, every_row, widths[0])
         history = _padded(torch.from_numpy(histories.items).long().to(device), places)
         context = _padded(towers.context(histories), places)
-        terms = towers.event_terms(self._event_vectors[history], self._gates[history], context)
+        terms = towers.event_terms(
+            self._event_vectors[history],
+            self._gates[history],
+            context,
+            torch.from_numpy(places >= 0).to(device),
+        )
         attributes, row_offsets = towers.attribute_parts(histories.attributes)
         feature_places = _places(catalog.offsets, items.ravel(), widths[2])
         feature_places = feature_places.reshape(*items.shape, widths[2])
@@ -239,7 +244,7 @@ class TwoTower:
             features, feature_biases = weights.new_zeros((*weights.shape, self.dimension)), weights
         chosen = torch.from_numpy(items).to(device)
         return EmbeddedPairs(
-            terms * torch.from_numpy(places >= 0)[..., None].to(device),
+            terms,
             _padded(attributes, _places(row_offsets, every_row, widths[1])),
             features,
             feature_biases,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
 
@@ -123,6 +124,9 @@ def _because_of(against: bool) -> str:
 
 def _plain(value: object) -> str:
     """Show a number with what a person needs of it: two decimals, four digits where small."""
-    if not isinstance(value, float):
-        return str(value)
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+@lru_cache(maxsize=1_024)  # ratings are few, and told again and again
+def _number(value: float) -> str:
     return str(round(value, 2)) if abs(value) >= 1 or value == 0 else f"{value:.4g}"
