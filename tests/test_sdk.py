@@ -122,6 +122,14 @@ def test_several_ids_give_as_many_answers_in_their_order(
         assert call(of(FEW[:1]), k=3) == answers[:1]
 
 
+def test_a_type_checker_knows_one_answer_from_several(sdk: SDK) -> None:
+    one: Recommendations = sdk.recommend("u3", k=1)
+    several: list[Recommendations] = sdk.recommend(["u3"], k=1)
+    several += sdk.recommend(pd.Series(["u3"]), k=1)
+    several += sdk.recommend(pl.Series(["u3"]), k=1)
+    assert several == [one] * 3
+
+
 def test_no_ids_give_no_answers(sdk: SDK) -> None:
     assert sdk.recommend([]) == sdk.recommend_with_reasons([]) == []
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Literal, Self, TypedDict, Unpack, overload
+from typing import Any, Literal, Protocol, Self, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -32,8 +32,15 @@ from whyrec.reasons.recommendation import Recommendations
 from whyrec.saved import Fitted
 from whyrec.storage import load_directory, save_directory
 
-Ids = list[Any] | np.ndarray[Any, Any]
-"""Several ids: a list, an array, or any other iterable that cannot be hashed, such as a Series."""
+
+class _Series(Protocol):
+    """A column of pandas or polars."""
+
+    def to_list(self) -> list[Any]: ...
+
+
+Ids = list[Any] | np.ndarray[Any, Any] | _Series
+"""Several ids: a list, an array, a Series, or any other iterable that cannot be hashed."""
 
 
 class _Rules(TypedDict, total=False):
