@@ -14,10 +14,11 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "python" / "whyrec"
 LONGEST = 300
 
-EVERYWHERE = {"errors", "types"}
+EVERYWHERE = {"errors", "settings", "types"}
 MAY_IMPORT = {
     "errors": set[str](),
     "types": set[str](),
+    "settings": set[str](),
     "storage": set[str](),
     "data": set[str](),
     "datasets": {"data"},

@@ -14,8 +14,11 @@ _ROWS = 2
 _ITEMS = 10
 """Every batch has as many rows, each with as many items; what is missing is filled up."""
 
-_FEWEST = 8
-"""The fewest places for players of a kind, if there are any; 12, 16, 24, 32, … come next."""
+_FEWEST = 12
+"""The fewest places for players of a kind, if there are any; 16, 24, 32, 48, … come next.
+
+A product of matrices with fewer columns is rounded otherwise in some of its rows than in others.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,21 @@
 """The explainer network: contributions of all players in one pass over the recommender's trunk."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.errors import ArgumentError, StorageError
-from whyrec.explain.attribution import Attributions, Players, close_gaps
-from whyrec.explain.batches import batches
+from whyrec.errors import StorageError
+from whyrec.explain.attribution import Attributions
 from whyrec.explain.network_training import train
-from whyrec.explain.path import differentiable, path_gradients, quadrature
+from whyrec.explain.path import attribute_by_gradients, differentiable, quadrature
 from whyrec.explain.player_network import PlayerNetwork
 from whyrec.models.recommender import DifferentiableRecommender, Recommender
+from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array
 
 
@@ -61,13 +60,7 @@ class NetworkConfig:
     """The same recommender, data, settings and seed give the same network."""
 
     def __post_init__(self) -> None:
-        for setting in fields(self):
-            value = getattr(self, setting.name)
-            least = 0 if setting.name in ("seed", "max_steps") else 1
-            if setting.type is int and value < least:
-                raise ArgumentError(f"{setting.name} must be at least {least}, not {value}")
-            if setting.type is float and not (np.isfinite(value) and value >= 0):
-                raise ArgumentError(f"{setting.name} must be a number from 0, not {value}")
+        check_numbers(self, may_be_zero=("seed", "max_steps"))
 
     def fit(
         self, recommender: Recommender, dataset: Dataset, *, progress: bool = True
@@ -122,20 +115,14 @@ class Network:
         self, histories: Histories, pairs: Pairs, full_values: Float64Array
     ) -> Attributions:
         """Attribute the scores of a batch of pairs to their players, in one pass."""
-        players = Players.of(histories, self._recommender.item_features, pairs)
-        contributions = np.zeros(len(players.kinds))
-        base_values = np.zeros(len(pairs))
-        for batch in batches(players, pairs):
-            embedded = self._recommender.embed_pairs(
-                histories, batch.rows, batch.items, batch.widths
-            )
-            present = torch.from_numpy(batch.places >= 0)
-            gradients, bases = path_gradients(self._recommender, embedded, present, self._points)
-            vectors = self._recommender.player_vectors(embedded)
-            found = self._network(vectors, gradients, present, batch.widths)
-            batch.put(found, contributions, bases, base_values)
-        return close_gaps(
-            Attributions(pairs, players, contributions, base_values, full_values, "network")
+        return attribute_by_gradients(
+            self._recommender,
+            (histories, pairs, full_values),
+            self._points,
+            lambda embedded, *rest: self._network(
+                self._recommender.player_vectors(embedded), *rest
+            ),
+            "network",
         )
 
     def arrays(self) -> dict[str, Float32Array]:

@@ -1,6 +1,6 @@
 """Contributions by following the score's gradient from no player to all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,24 +72,49 @@ class GradientPath:
         self, histories: Histories, pairs: Pairs, full_values: Float64Array
     ) -> Attributions:
         """Attribute the scores of a batch of pairs to their players."""
-        players = Players.of(histories, self._recommender.item_features, pairs)
-        contributions = np.zeros(len(players.kinds))
-        base_values = np.zeros(len(pairs))
-        for batch in batches(players, pairs):
-            embedded = self._recommender.embed_pairs(
-                histories, batch.rows, batch.items, batch.widths
-            )
-            present = torch.from_numpy(batch.places >= 0)
-            gradients, bases = path_gradients(self._recommender, embedded, present, self._points)
-            found = (gradients * self._weights[:, None]).sum(2)
-            batch.put(found, contributions, bases, base_values)
-        return close_gaps(
-            Attributions(pairs, players, contributions, base_values, full_values, "path")
+        return attribute_by_gradients(
+            self._recommender,
+            (histories, pairs, full_values),
+            self._points,
+            lambda _, gradients, __, ___: (gradients * self._weights[:, None]).sum(2),
+            "path",
         )
 
     def arrays(self) -> dict[str, Float32Array]:
         """Return nothing: nothing is learned."""
         return {}
+
+
+Weigh = Callable[[Any, torch.Tensor, torch.Tensor, tuple[int, int, int]], torch.Tensor]
+"""From embedded pairs, path gradients, presence and widths to contributions, [..., n_places]."""
+
+
+def attribute_by_gradients(
+    recommender: DifferentiableRecommender[Any],
+    asked: tuple[Histories, Pairs, Float64Array],
+    points: torch.Tensor,
+    weigh: Weigh,
+    tier: str,
+) -> Attributions:
+    """Attribute scores to players by what weigh makes of their gradients on the path.
+
+    Args:
+        recommender: whose scores they are.
+        asked: histories, pairs and full values, as an explainer takes them.
+        points: float32 [n_points], the presence of all players.
+        weigh: what turns the gradients of a batch into contributions.
+        tier: what the attributions are called.
+    """
+    histories, pairs, full_values = asked
+    players = Players.of(histories, recommender.item_features, pairs)
+    contributions, base_values = np.zeros(len(players.kinds)), np.zeros(len(pairs))
+    for batch in batches(players, pairs):
+        embedded = recommender.embed_pairs(histories, batch.rows, batch.items, batch.widths)
+        present = torch.from_numpy(batch.places >= 0)
+        gradients, bases = path_gradients(recommender, embedded, present, points)
+        found = weigh(embedded, gradients, present, batch.widths)
+        batch.put(found, contributions, bases, base_values)
+    return close_gaps(Attributions(pairs, players, contributions, base_values, full_values, tier))
 
 
 def differentiable(recommender: Recommender) -> DifferentiableRecommender[Any]:

@@ -1,7 +1,7 @@
 """The two-tower recommender: a history and attributes on one side, an item on the other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from whyrec.data.interactions import Histories
 from whyrec.errors import ArgumentError, StorageError
 from whyrec.models.towers import Towers
 from whyrec.models.training import train
+from whyrec.settings import check_numbers
 from whyrec.types import BoolArray, Float32Array, Float64Array, Int64Array
 
 _COALITION_CELLS = 8_000_000
@@ -86,14 +87,7 @@ class TwoTowerConfig:
     """The same data, settings and seed give the same model."""
 
     def __post_init__(self) -> None:
-        whole = {"seed": 0, "patience": 1, "max_steps": 0}
-        for setting in fields(self):
-            value = getattr(self, setting.name)
-            if setting.type is int and value < whole.get(setting.name, 1):
-                least = whole.get(setting.name, 1)
-                raise ArgumentError(f"{setting.name} must be at least {least}, not {value}")
-            if setting.type is float and not (np.isfinite(value) and value >= 0):
-                raise ArgumentError(f"{setting.name} must be a number from 0, not {value}")
+        check_numbers(self, may_be_zero=("seed", "max_steps"))
         for name in ("dropout", "absent_fields", "absent_features", "validation_share"):
             if getattr(self, name) >= 1:
                 raise ArgumentError(f"{name} must be less than 1, not {getattr(self, name)}")
