@@ -92,7 +92,8 @@ class PlayerNetwork(nn.Module):
             flat, self.told_keys(summaries), self.told_values(summaries)
         )
         hidden = torch.relu(self.together(flat) + told)
-        return torch.tanh(self.change(hidden)).unflatten(0, present.shape[:2])
+        changes: torch.Tensor = torch.tanh(self.change(hidden)).unflatten(0, present.shape[:2])
+        return changes
 
     def _of_gradients(self, gradients: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """Describe each player's gradients against those of all players of its pair."""
