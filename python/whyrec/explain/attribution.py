@@ -111,10 +111,11 @@ def close_gaps(attributions: Attributions) -> Attributions:
     rows = np.repeat(np.arange(len(counts)), counts)
     weights = np.abs(attributions.contributions)
     totals = np.bincount(rows, weights, minlength=len(counts))
-    weights = np.where(totals[rows] > 0, weights, 1.0)
-    totals = np.where(totals > 0, totals, counts)
-    gaps = attributions.efficiency_gaps()
-    added = weights * (gaps / np.maximum(totals, np.finfo(np.float64).tiny))[rows]
+    # Less than tiny, what is divided by them could be more than a float can hold.
+    counted = totals > np.finfo(np.float64).tiny
+    weights = np.where(counted[rows], weights, 1.0)
+    totals = np.where(counted, totals, np.maximum(counts, 1))
+    added = weights * (attributions.efficiency_gaps() / totals)[rows]
     return replace(
         attributions,
         contributions=attributions.contributions + added,
