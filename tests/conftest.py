@@ -77,9 +77,9 @@ def shop() -> Dataset:
 def tower_config() -> TwoTowerConfig:
     """Settings under which every parameter has left its start after a few steps."""
     return TwoTowerConfig(
-        dimension=8,
+        dimension=16,
         heads=2,
-        hidden=4,
+        hidden=16,
         l2=2.0,
         folds=2,
         validation_share=0.0,

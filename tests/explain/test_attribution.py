@@ -54,10 +54,10 @@ def attributions(
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     n_players = int(offsets[-1])
     players = Players(offsets, np.zeros(n_players, np.int8), np.arange(n_players, dtype=np.int32))
-    values: list[Float64Array] = [
-        np.array(each, np.float64) for each in (contributions, base, full)
-    ]
-    return Attributions(pairs_of(*[(0, 0)] * len(counts)), players, *values, "path")
+    pairs = pairs_of(*[(0, 0)] * len(counts))
+    return Attributions(
+        pairs, players, np.array(contributions), np.array(base), np.array(full), "path"
+    )
 
 
 def test_the_gap_is_what_is_left_of_the_score() -> None:

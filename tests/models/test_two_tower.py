@@ -130,7 +130,7 @@ def test_arrays_of_another_model_are_refused(
     shop: Dataset, tower: TwoTower, tower_config: TwoTowerConfig
 ) -> None:
     with pytest.raises(StorageError, match=r"(?s)do not fit.*hidden_weight"):
-        replace(tower_config, hidden=5).restore(shop, tower.arrays())
+        replace(tower_config, hidden=17).restore(shop, tower.arrays())
     arrays = tower.arrays()
     del arrays["gate_of_vector"]
     with pytest.raises(StorageError, match=r"(?s)do not fit.*gate_of_vector"):
@@ -158,7 +158,7 @@ def test_somebody_of_whom_nothing_is_known_is_served(shop: Dataset, tower: TwoTo
     queries = tower.query_vectors(shop.histories(np.array([0, 1, 2])))
     assert np.isfinite(queries).all()
     assert len(np.unique(queries, axis=0)) == 3
-    assert tower.query_vectors(shop.histories(np.zeros(0, np.int64))).shape == (0, 8)
+    assert tower.query_vectors(shop.histories(np.zeros(0, np.int64))).shape == (0, 16)
 
 
 def test_the_query_is_what_the_towers_say_it_is(shop: Dataset, tower: TwoTower) -> None:
@@ -168,7 +168,7 @@ def test_the_query_is_what_the_towers_say_it_is(shop: Dataset, tower: TwoTower) 
     vectors = of["events.identity"] + shop.item_features.matrix() @ of["events.of_features"]
     queries = tower.query_vectors(histories)
     for row in range(6):
-        attributes = np.zeros(8)
+        attributes = np.zeros(16)
         features = histories.attributes
         present = features.fields_of(row)
         for field in range(len(features.schema.fields)):
@@ -176,7 +176,7 @@ def test_the_query_is_what_the_towers_say_it_is(shop: Dataset, tower: TwoTower) 
                 attributes += of["absent_fields"][field]
         for entry in range(*features.offsets[row : row + 2]):
             attributes += features.weights[entry] * of["attributes"][features.tokens[entry]]
-        sums, squares = np.zeros((2, 4)), np.zeros(2)
+        sums, squares = np.zeros((2, 8)), np.zeros(2)
         for event in range(*histories.offsets[row : row + 2]):
             vector = vectors[histories.items[event]]
             value = (histories.values[event] - of["value_mean"]) / of["value_scale"]
@@ -186,10 +186,10 @@ def test_the_query_is_what_the_towers_say_it_is(shop: Dataset, tower: TwoTower) 
             context = np.array([value if known else 0, known, age, *kind])
             opening = vector @ of["gate_of_vector"] + context @ of["gate_of_context"]
             gates = 1 + 2 * np.tanh(opening / 2)
-            sums += gates[:, None] * vector.reshape(2, 4)
+            sums += gates[:, None] * vector.reshape(2, 8)
             squares += gates**2
         pooled = (sums / np.sqrt(1 + squares)[:, None]).ravel() + attributes
-        inner = torch.from_numpy(pooled @ of["hidden_weight"] * 8**0.5 + of["hidden_bias"])
+        inner = torch.from_numpy(pooled @ of["hidden_weight"] * 16**0.5 + of["hidden_bias"])
         hidden = torch.nn.functional.gelu(inner).numpy()
         residual = hidden @ of["output_weight"] + of["output_bias"]
         expected = np.exp(of["log_scale"]) * (pooled + residual)

@@ -1,0 +1,202 @@
+"""What holds of every recommender."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.explain.attribution import Players
+from whyrec.models import (
+    EASEConfig,
+    PopularityConfig,
+    Recommender,
+    RecommenderConfig,
+    TwoTowerConfig,
+)
+from whyrec.types import BoolArray, Float32Array
+
+
+@dataclass(frozen=True)
+class Fitted:
+    config: RecommenderConfig
+    model: Recommender
+
+
+@pytest.fixture(scope="module", params=["two towers", "EASE", "popularity"])
+def fitted(request: pytest.FixtureRequest, shop: Dataset, tower_config: TwoTowerConfig) -> Fitted:
+    configs: dict[str, RecommenderConfig] = {
+        "two towers": tower_config,
+        "EASE": EASEConfig(l2=2.0),
+        "popularity": PopularityConfig(),
+    }
+    config = configs[request.param]
+    return Fitted(config, config.fit(shop, progress=False))
+
+
+@pytest.fixture
+def everybody(shop: Dataset) -> Histories:
+    return shop.histories(np.arange(shop.n_users))
+
+
+def scores(model: Recommender, histories: Histories) -> Float32Array:
+    products: Float32Array = model.query_vectors(histories) @ model.item_vectors().T
+    return products + model.item_biases()
+
+
+def n_players(model: Recommender, histories: Histories, item: int) -> int:
+    pairs = Pairs(np.zeros(1, np.int32), np.array([item], np.int32))
+    return len(Players.of(histories, model.item_features, pairs).kinds)
+
+
+def drawn(n_coalitions: int, width: int) -> BoolArray:
+    coalitions: BoolArray = np.random.default_rng(0).random((n_coalitions, width)) < 0.6
+    return coalitions
+
+
+def test_vectors_have_the_shapes_and_dtypes_that_are_promised(
+    fitted: Fitted, shop: Dataset, everybody: Histories
+) -> None:
+    queries, items = fitted.model.query_vectors(everybody), fitted.model.item_vectors()
+    biases = fitted.model.item_biases()
+    assert queries.shape == (shop.n_users, items.shape[1])
+    assert items.shape == (shop.n_items, queries.shape[1])
+    assert biases.shape == (shop.n_items,)
+    for each in (queries, items, biases):
+        assert each.dtype == np.float32
+        assert each.flags.c_contiguous
+        assert np.isfinite(each).all()
+    assert len(fitted.model.item_features) == shop.n_items
+
+
+def test_a_batch_gives_the_same_bits_as_one_by_one_in_any_order(
+    fitted: Fitted, shop: Dataset, everybody: Histories
+) -> None:
+    together = fitted.model.query_vectors(everybody)
+    for user in np.random.default_rng(0).permutation(shop.n_users):
+        alone = fitted.model.query_vectors(shop.histories(np.array([user])))
+        np.testing.assert_array_equal(alone[0], together[user])
+
+
+def test_the_number_of_threads_changes_no_bit(
+    fitted: Fitted, everybody: Histories, on_threads: Callable[[int], None]
+) -> None:
+    coalitions = drawn(300, n_players(fitted.model, everybody.take(np.array([6])), 5))
+    found = []
+    for n_threads in (1, 2):
+        on_threads(n_threads)
+        model = fitted.model
+        values = model.coalition_values(everybody.take(np.array([6])), 5, coalitions)
+        found.append((model.query_vectors(everybody), model.item_vectors(), values))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_nobody_at_all_is_a_batch_too(fitted: Fitted, shop: Dataset) -> None:
+    queries = fitted.model.query_vectors(shop.histories(np.zeros(0, np.int64)))
+    assert queries.shape == (0, fitted.model.item_vectors().shape[1])
+    assert queries.dtype == np.float32
+
+
+@pytest.mark.parametrize("user", [0, 1, 2, 3, 7])
+@pytest.mark.parametrize("item", [0, 1, 2, 9])
+def test_the_value_of_everything_is_the_score(
+    fitted: Fitted, everybody: Histories, user: int, item: int
+) -> None:
+    histories = everybody.take(np.array([user]))
+    everyone = np.ones((1, n_players(fitted.model, histories, item)), bool)
+    values = fitted.model.coalition_values(histories, item, everyone)
+    assert values.dtype == np.float64
+    assert values.shape == (1,)
+    score = scores(fitted.model, histories)[0, item]
+    np.testing.assert_allclose(values[0], score, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("user", [1, 3, 7])
+def test_an_absent_event_is_as_if_it_had_never_happened(
+    fitted: Fitted, everybody: Histories, user: int
+) -> None:
+    histories, item = everybody.take(np.array([user])), 9
+    n_events, width = len(histories.items), n_players(fitted.model, histories, item)
+    coalitions = drawn(12, width)
+    coalitions[:, n_events:] = True
+    values = fitted.model.coalition_values(histories, item, coalitions)
+    for coalition, value in zip(coalitions, values, strict=True):
+        score = scores(fitted.model, histories.only_events(coalition[:n_events]))[0, item]
+        np.testing.assert_allclose(value, score, rtol=1e-4, atol=1e-5)
+
+
+def test_nobody_present_leaves_what_the_item_scores_for_a_stranger(
+    fitted: Fitted, everybody: Histories
+) -> None:
+    item = 0  # without features, so that all of it is base value
+    values = []
+    for user in (2, 3, 9):
+        histories = everybody.take(np.array([user]))
+        nobody = np.zeros((1, n_players(fitted.model, histories, item)), bool)
+        values.append(fitted.model.coalition_values(histories, item, nobody)[0])
+    stranger = scores(fitted.model, everybody.take(np.array([2])))[0, item]
+    np.testing.assert_allclose(values, stranger, rtol=1e-4, atol=1e-5)
+
+
+def test_coalitions_can_be_none_or_many(fitted: Fitted, everybody: Histories) -> None:
+    histories = everybody.take(np.array([5]))
+    coalitions = drawn(40, n_players(fitted.model, histories, 3))
+    values = fitted.model.coalition_values(histories, 3, coalitions)
+    assert values.shape == (40,)
+    assert fitted.model.coalition_values(histories, 3, coalitions[:0]).shape == (0,)
+    again = fitted.model.coalition_values(histories, 3, coalitions[::-1].copy())
+    np.testing.assert_allclose(again[::-1], values, rtol=1e-5, atol=1e-6)
+
+
+def test_the_stored_arrays_restore_the_same_bits(
+    fitted: Fitted, shop: Dataset, everybody: Histories
+) -> None:
+    arrays = {name: each.copy() for name, each in fitted.model.arrays().items()}
+    assert arrays
+    assert all(each.dtype == np.float32 for each in arrays.values())
+    restored = fitted.config.restore(shop, arrays)
+    for one, other in (
+        (restored.query_vectors(everybody), fitted.model.query_vectors(everybody)),
+        (restored.item_vectors(), fitted.model.item_vectors()),
+        (restored.item_biases(), fitted.model.item_biases()),
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert restored.arrays().keys() == arrays.keys()
+    histories = everybody.take(np.array([3]))
+    coalitions = drawn(20, n_players(restored, histories, 4))
+    np.testing.assert_array_equal(
+        restored.coalition_values(histories, 4, coalitions),
+        fitted.model.coalition_values(histories, 4, coalitions),
+    )
+
+
+def test_fitting_twice_gives_the_same_bits(fitted: Fitted, shop: Dataset) -> None:
+    again = fitted.config.fit(shop, progress=False).arrays()
+    for name, each in fitted.model.arrays().items():
+        np.testing.assert_array_equal(again[name], each)
+
+
+def test_nothing_changes_the_data(
+    fitted: Fitted, shop: Dataset, everybody: Histories, digest: Callable[[Dataset], str]
+) -> None:
+    before = digest(shop)
+    model = fitted.config.fit(shop, progress=False)
+    model.query_vectors(everybody)
+    model.item_vectors()
+    histories = everybody.take(np.array([3]))
+    coalitions = drawn(5, n_players(model, histories, 4))
+    kept = coalitions.copy()
+    model.coalition_values(histories, 4, coalitions)
+    np.testing.assert_array_equal(coalitions, kept)
+    assert digest(shop) == before
+
+
+def test_nothing_is_shown_while_fitting_unless_asked(
+    fitted: Fitted, shop: Dataset, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fitted.config.fit(shop, progress=False)
+    assert capfd.readouterr() == ("", "")
