@@ -97,6 +97,8 @@ def test_fit_trains_the_two_tower_and_its_network_from_the_seed(
     monkeypatch.setattr(commands, "TwoTowerConfig", towers)
     monkeypatch.setattr(commands, "NetworkConfig", partial(NetworkConfig, max_steps=3))
     answered("fit", files / "events.csv", "--out", tmp_path, "--seed", "7", "--quiet")
+    described = json.loads((tmp_path / "manifest.json").read_text())["description"]
+    assert [described[part]["settings"]["seed"] for part in ("model", "explainer")] == [7, 7]
     expected = SDK.fit(
         files / "events.csv",
         model=towers(seed=7),
