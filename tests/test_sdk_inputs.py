@@ -237,3 +237,9 @@ def test_events_of_unknown_items_are_dropped_and_counted_when_asked() -> None:
     assert "2 events of unknown items dropped ('x', 'y')" in str(sdk.report)
     with pytest.raises(ArgumentError, match="unknown_items"):
         fit(events, ITEMS, unknown_items="keep")
+
+
+def test_a_model_is_settings_and_no_name() -> None:
+    events = pl.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"]})
+    with pytest.raises(ArgumentError, match=r"model must be settings.*not 'ease'"):
+        SDK.fit(events, model="ease")  # type: ignore[arg-type]

@@ -218,3 +218,10 @@ def test_a_time_zone_that_cannot_be_stored_is_named() -> None:
 def test_ids_that_were_not_stored_so_are_refused(table: pa.Table) -> None:
     with pytest.raises(StorageError):
         Vocabulary.from_arrow(table)
+
+
+def test_an_array_of_ids_is_flat() -> None:
+    vocabulary = Vocabulary.from_ids(["u", "1"], "user")
+    for ids in (np.array("u1"), np.array([["u"], ["1"]])):
+        with pytest.raises(ArgumentError, match="a flat array of ids"):
+            vocabulary.indices_of(ids)

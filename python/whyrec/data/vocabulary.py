@@ -152,6 +152,8 @@ def _as_list(ids: Iterable[Hashable]) -> list[Hashable]:
     """Return ids as Python objects, whatever array they come in."""
     if isinstance(ids, str | bytes):
         raise ArgumentError(f"a list of ids is needed, not the one string {ids!r}")
+    if isinstance(ids, np.ndarray) and ids.ndim != 1:
+        raise ArgumentError(f"a flat array of ids is needed, not one of shape {ids.shape}")
     if isinstance(ids, pa.Array | pa.ChunkedArray):
         return list(ids.to_pylist())
     plain: list[Hashable] = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
