@@ -75,14 +75,23 @@ def test_a_row_holds_one_history_and_what_fills_up_is_a_pair_of_that_shape(
                 assert (of_pair[row, item] <= batch.widths).all()
 
 
-def test_all_batches_have_one_shape_and_few_widths(found: list[Batch], players: Players) -> None:
-    assert {batch.pairs.shape for batch in found} == {(2, 10)}
-    assert {batch.items.shape for batch in found} == {(2, 10)}
+def test_batches_of_the_same_widths_have_the_same_shape(
+    found: list[Batch], players: Players
+) -> None:
     for batch in found:
-        assert batch.places.shape == (2, 10, sum(batch.widths))
+        n_rows = min(4, 1_024 // max(1, sum(batch.widths)))
+        assert batch.pairs.shape == batch.items.shape == (n_rows, 10)
+        assert batch.places.shape == (n_rows, 10, sum(batch.widths))
     assert {width for batch in found for width in batch.widths} <= {0, 12, 16}
     counts = players.counts_by_kind()
     assert max(counts[:, 0]) > 12
+
+
+def test_a_long_history_has_a_batch_of_its_own() -> None:
+    offsets = np.array([0, 900, 1800], np.int64)
+    players = Players(offsets, np.zeros(1800, np.int8), np.tile(np.arange(900, dtype=np.int32), 2))
+    pairs = Pairs(np.arange(2, dtype=np.int32), np.zeros(2, np.int32))
+    assert [batch.pairs.shape for batch in batches(players, pairs)] == [(1, 10), (1, 10)]
 
 
 def test_the_shape_of_a_pair_does_not_depend_on_the_others(

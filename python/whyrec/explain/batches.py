@@ -10,9 +10,11 @@ from whyrec.data.pairs import Pairs
 from whyrec.explain.attribution import Players
 from whyrec.types import Float64Array, Int64Array
 
-_ROWS = 2
+_PLACES, _MOST_ROWS = 1_024, 4
+"""A batch has as many rows as fit in so many places, at most four: few, since one asks for one."""
+
 _ITEMS = 10
-"""Every batch has as many rows, each with as many items; what is missing is filled up."""
+"""Every row has as many items; what is missing in a row or a batch is filled up."""
 
 _FEWEST = 12
 """The fewest places for players of a kind, if there are any; 16, 24, 32, 48, … come next.
@@ -71,8 +73,10 @@ def batches(players: Players, pairs: Pairs) -> Iterator[Batch]:
         of_shape = groups.setdefault((of_events, of_attributes, of_features), [])
         of_shape += [alike[start : start + _ITEMS] for start in range(0, len(alike), _ITEMS)]
     for shape, of_shape in groups.items():
-        for start in range(0, len(of_shape), _ROWS):
-            yield _batch(players, pairs, counts, shape, of_shape[start : start + _ROWS])
+        n_rows = min(max(1, _PLACES // max(1, sum(shape))), _MOST_ROWS)
+        for start in range(0, len(of_shape), n_rows):
+            groups_of_batch = of_shape[start : start + n_rows]
+            yield _batch(players, pairs, counts, shape, groups_of_batch, n_rows)
 
 
 def _batch(
@@ -81,9 +85,10 @@ def _batch(
     counts: Int64Array,
     widths: tuple[int, int, int],
     groups: list[Int64Array],
+    n_rows: int,
 ) -> Batch:
     """Lay one group of pairs in each row, and fill up with pairs that are there already."""
-    chosen = np.full((_ROWS, _ITEMS), -1, np.int64)
+    chosen = np.full((n_rows, _ITEMS), -1, np.int64)
     for row, group in enumerate(groups):
         chosen[row, : len(group)] = group
     filled = np.where(chosen >= 0, chosen, chosen[:, :1])

@@ -54,7 +54,7 @@ class NetworkConfig:
     """Of AdamW."""
 
     max_events: int = 512
-    """Longer histories are cut to so many random events in training, never in explaining."""
+    """Longer histories are cut to about so many random events in training, never in explaining."""
 
     seed: int = 0
     """The same recommender, data, settings and seed give the same network."""

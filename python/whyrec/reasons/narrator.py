@@ -83,7 +83,10 @@ class Narrator:
         kinds = self._histories.kinds
         values = self._histories.values
         ratings = _Ratings()
-        for item, kind, same_kind, value, same_value, times, speaks_against in zip(
+        # The same event speaks for many items; it is worded once.
+        known: dict[tuple[int, int, bool, bool, bool], Told] = {}
+        for first, item, kind, same_kind, value, same_value, times, speaks_against in zip(
+            firsts.tolist(),
             self._histories.items[firsts].tolist(),
             kinds[firsts].tolist(),
             _agree(kinds[events], offsets).tolist(),
@@ -94,16 +97,20 @@ class Narrator:
             against,
             strict=True,
         ):
-            event = (kind_names[kind] or None) if same_kind else None
-            rating = ratings[value] if same_value else None
-            text = self._wording.history(
-                self._dataset.item_labels[item],
-                event=event,
-                rating=rating,
-                times=times,
-                against=speaks_against,
-            )
-            yield Told(ReasonKind.HISTORY, self._dataset.items[item], rating, event, text)
+            key = (first, times, same_kind, same_value, speaks_against)
+            if key not in known:
+                event = (kind_names[kind] or None) if same_kind else None
+                rating = ratings[value] if same_value else None
+                text = self._wording.history(
+                    self._dataset.item_labels[item],
+                    event=event,
+                    rating=rating,
+                    times=times,
+                    against=speaks_against,
+                )
+                item_id = self._dataset.items[item]
+                known[key] = Told(ReasonKind.HISTORY, item_id, rating, event, text)
+            yield known[key]
 
     def _tell_groups(
         self, picked: Picked, which: Int64Array, against: list[bool]
