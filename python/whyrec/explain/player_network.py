@@ -73,9 +73,7 @@ class PlayerNetwork(nn.Module):
         widths: tuple[int, int, int],
     ) -> torch.Tensor:
         """Return δ, [n_rows, n_items, n_places, n_points]."""
-        of_user, of_item = (
-            self.of_vector(nn.functional.normalize(each, dim=-1, eps=1e-6)) for each in vectors
-        )
+        of_user, of_item = (self._of_direction(each) for each in vectors)
         of_user = of_user[:, None].expand(-1, present.shape[1], -1, -1)
         kinds = self.of_kind.repeat_interleave(torch.tensor(widths), dim=0)
         known = torch.cat([of_user, of_item], 2) + kinds + self._of_gradients(gradients, present)
@@ -94,6 +92,12 @@ class PlayerNetwork(nn.Module):
         hidden = torch.relu(self.together(flat) + told)
         changes: torch.Tensor = torch.tanh(self.change(hidden)).unflatten(0, present.shape[:2])
         return changes
+
+    def _of_direction(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Describe each player by the direction of its vector."""
+        lengths = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp(min=1e-6)
+        projected: torch.Tensor = nn.functional.linear(vectors, self.of_vector.weight) / lengths
+        return projected + self.of_vector.bias
 
     def _of_gradients(self, gradients: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """Describe each player's gradients against those of all players of its pair."""

@@ -15,6 +15,9 @@ from whyrec.models.training import train
 from whyrec.settings import check_numbers
 from whyrec.types import BoolArray, Float32Array, Float64Array, Int64Array
 
+_EVENTS_AT_ONCE = 2_048
+"""Events whose vectors are summed together."""
+
 _COALITION_CELLS = 8_000_000
 """Presence values that one evaluation holds at a time."""
 
@@ -165,7 +168,14 @@ class TwoTower:
     @torch.no_grad()
     def query_vectors(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, dimension]: one vector per history, whatever else is asked."""
-        summed = self._towers.sum_events(self._event_vectors, self._gates, histories)
+        # A part of the rows at a time, so that what a part needs stays in the processor's cache.
+        part_of_row = histories.offsets[:-1] // _EVENTS_AT_ONCE
+        cuts = np.flatnonzero(np.diff(part_of_row)) + 1
+        parts = [
+            self._towers.sum_events(self._event_vectors, self._gates, histories.take(rows))
+            for rows in np.split(np.arange(len(histories)), cuts)
+        ]
+        summed = torch.cat(parts)
         attributes = self._towers.attribute_vectors(histories.attributes)
         queries = self._towers.queries_by_chunk(summed, attributes)
         return np.asarray(queries.cpu(), np.float32)
