@@ -96,8 +96,9 @@ class PlayerNetwork(nn.Module):
     def _of_direction(self, vectors: torch.Tensor) -> torch.Tensor:
         """Describe each player by the direction of its vector."""
         lengths = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp(min=1e-6)
-        projected: torch.Tensor = nn.functional.linear(vectors, self.of_vector.weight) / lengths
-        return projected + self.of_vector.bias
+        described: torch.Tensor = nn.functional.linear(vectors, self.of_vector.weight) / lengths
+        described = described + self.of_vector.bias
+        return described
 
     def _of_gradients(self, gradients: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
         """Describe each player's gradients against those of all players of its pair."""
