@@ -107,7 +107,8 @@ def measure_faithfulness(dataset: Dataset) -> None:
     write_table(
         "faithfulness",
         f"Faithfulness to Shapley values on MovieLens, {N_PAIRS} pairs; "
-        f"the largest standard error of the reference is {measured.reference_error:.2f} of its mean |φ|",
+        "the largest standard error of the reference is "
+        f"{measured.reference_error:.2f} of its mean |φ|",
         ["explainer", *measured.means(), "an explanation", "fit"],
         rows,
     )
