@@ -95,9 +95,9 @@ class PlayerNetwork(nn.Module):
 
     def _of_direction(self, vectors: torch.Tensor) -> torch.Tensor:
         """Describe each player by the direction of its vector."""
+        layer = self.of_vector
         lengths = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp(min=1e-6)
-        described: torch.Tensor = nn.functional.linear(vectors, self.of_vector.weight) / lengths
-        described = described + self.of_vector.bias
+        described: torch.Tensor = vectors @ layer.weight.T / lengths + layer.bias
         return described
 
     def _of_gradients(self, gradients: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
