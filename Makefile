@@ -36,8 +36,9 @@ test-python: $(VENV)/.dev $(EXTENSION) ## Check and test the Python package.
 	$(BIN)/stubtest whyrec._native
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-slow: $(VENV)/.dev $(EXTENSION) ## Run the tests that take minutes.
+test-slow: $(VENV)/.dev $(EXTENSION) ## Run the tests that take minutes, and look for new examples.
 	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/properties --hypothesis-profile=explore
 
 bench: ## Say which benchmarks there are.
 	@sed -nE 's/^(bench-[a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'

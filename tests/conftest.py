@@ -3,11 +3,17 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.fields import Categorical, Numeric, Tags
 from whyrec.datasets.synthetic import World, synthetic
 from whyrec.models import TwoTower, TwoTowerConfig
+
+# The same examples in every run, however slow the machine; `make test-slow` looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1_000, deadline=None)
+settings.load_profile("same")
 
 N_USERS, N_ITEMS = 30, 25
 

@@ -44,7 +44,9 @@ class FittedNumeric:
             return cls(column.name, spec, 0.0, 1.0, unit)
         if np.ptp(numbers) == 0:  # rounding could make it a very small spread
             return cls(column.name, spec, float(numbers[0]), 1.0, unit)
-        return cls(column.name, spec, float(numbers.mean()), float(numbers.std()), unit)
+        # Squares of deviations below 1e-154 are 0; whoever differs so little is equal.
+        std = float(numbers.std()) or 1.0
+        return cls(column.name, spec, float(numbers.mean()), std, unit)
 
     @property
     def kind(self) -> Kind:
