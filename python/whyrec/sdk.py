@@ -157,8 +157,8 @@ class SDK:
     ) -> Self:
         """Do what `fit` does from a data set that is read already, such as a part of a split."""
         model = model or TwoTowerConfig()
-        for name, settings in (("model", model), ("explainer", explainer or model)):
-            if not hasattr(settings, "fit"):
+        for name, settings in (("model", model), ("explainer", explainer)):
+            if settings is not None and not hasattr(settings, "fit"):
                 raise ArgumentError(
                     f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
                     f"whyrec.NetworkConfig(), not {settings!r}"

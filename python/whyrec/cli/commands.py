@@ -18,6 +18,7 @@ from whyrec.models import EASEConfig, PopularityConfig, RecommenderConfig, TwoTo
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.recommendation import Recommendations
 from whyrec.sdk import SDK
+from whyrec.storage.manifest import MANIFEST_NAME
 
 _INTERRUPTED = 130
 """What a shell gives a command that Ctrl-C has ended: 128 and the number of the signal."""
@@ -225,7 +226,7 @@ def _demand_room(out: Path) -> None:
     """Refuse before the training, not after it, where the result cannot be saved."""
     if out.exists() and not out.is_dir():
         raise StorageError(f"{out} is a file; name a directory to save to")
-    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").exists():
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST_NAME).exists():
         raise StorageError(f"{out} holds other files; name a new or an empty directory to save to")
 
 

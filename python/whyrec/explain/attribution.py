@@ -8,7 +8,8 @@ import numpy as np
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.data.rows import offsets_of
+from whyrec.data.rows import gather_rows, offsets_of
+from whyrec.models.features import split_by_field
 from whyrec.types import Float64Array, Int8Array, Int32Array, Int64Array
 
 
@@ -41,20 +42,17 @@ class Players:
     @classmethod
     def of(cls, histories: Histories, item_features: Features, pairs: Pairs) -> "Players":
         """List the players of each pair in their fixed order."""
-        attribute_rows = [
-            histories.attributes.fields_of(row) for row in range(len(histories.attributes))
-        ]
+        field_offsets, fields, _ = split_by_field(histories.attributes)
         n_events = np.diff(histories.offsets)[pairs.rows]
-        n_attributes = np.array([len(fields) for fields in attribute_rows], np.int64)[pairs.rows]
+        n_attributes = np.diff(field_offsets)[pairs.rows]
         n_features = np.diff(item_features.offsets)[pairs.items]
         counts = np.stack([n_events, n_attributes, n_features], axis=1)
         offsets = offsets_of(counts.sum(axis=1))
         kinds = np.repeat(np.tile(np.arange(3, dtype=np.int8), len(pairs)), counts.ravel())
         starts = offsets_of(counts.ravel())[:-1]
         sources = np.arange(len(kinds)) - np.repeat(starts, counts.ravel())
-        is_attribute = kinds == PlayerKind.ATTRIBUTE
-        if is_attribute.any():
-            sources[is_attribute] = np.concatenate([attribute_rows[row] for row in pairs.rows])
+        _, places = gather_rows(field_offsets, pairs.rows)
+        sources[kinds == PlayerKind.ATTRIBUTE] = fields[places]
         return cls(offsets, kinds, sources.astype(np.int32))
 
     def counts(self) -> Int64Array:

@@ -7,7 +7,7 @@ import numpy as np
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
-from whyrec.data.interactions import Histories
+from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.pairs import Pairs
 from whyrec.types import BoolArray, Float32Array, Float64Array
 
@@ -18,8 +18,8 @@ class PopularityConfig:
 
     def fit(self, dataset: Dataset, *, progress: bool = True) -> "Popularity":  # noqa: ARG002
         """Count the events of every item."""
-        counts = np.bincount(dataset.interactions.items, minlength=dataset.n_items)
-        return Popularity(np.log1p(counts).astype(np.float32), dataset.item_features)
+        biases = log_popularity(dataset.interactions, dataset.n_items)
+        return Popularity(biases, dataset.item_features)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "Popularity":
         """Build the recommender from its stored arrays."""
@@ -64,3 +64,8 @@ class Popularity:
     def arrays(self) -> dict[str, Float32Array]:
         """Return the biases."""
         return {"biases": self._biases}
+
+
+def log_popularity(interactions: Interactions, n_items: int) -> Float32Array:
+    """Return float32 [n_items]: log(1 + number of events)."""
+    return np.log1p(np.bincount(interactions.items, minlength=n_items)).astype(np.float32)

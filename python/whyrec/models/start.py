@@ -26,7 +26,8 @@ class Factors:
     """EASE in few dimensions: vectors of items as events and as candidates."""
 
     inward: Float32Array
-    outward: Float32Array
+    """float32 [n_items, dimension]: the event vectors whole, which tell the axes."""
+
     events: ItemTable
     items: ItemTable
 
@@ -51,7 +52,6 @@ class Factors:
         has_events = np.bincount(interactions.items, minlength=dataset.n_items) > 0
         return cls(
             inward,
-            outward,
             split_by_features(dataset, inward, has_events),
             split_by_features(dataset, outward, has_events),
         )
@@ -71,8 +71,3 @@ def split_by_features(dataset: Dataset, vectors: Float32Array, has_events: BoolA
         table.identity.copy_(torch.from_numpy(own))
         table.of_features.copy_(torch.from_numpy(predicted))
     return table.requires_grad_(False)
-
-
-def log_popularity(interactions: Interactions, n_items: int) -> Float32Array:
-    """Return float32 [n_items]: log(1 + number of events)."""
-    return np.log1p(np.bincount(interactions.items, minlength=n_items)).astype(np.float32)

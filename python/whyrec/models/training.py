@@ -10,7 +10,8 @@ from tqdm.auto import tqdm
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.errors import ArgumentError, TrainingError
-from whyrec.models.start import Factors, log_popularity, split_by_features
+from whyrec.models.popularity import log_popularity
+from whyrec.models.start import Factors, split_by_features
 from whyrec.models.towers import Towers
 from whyrec.models.validation import Calibration, Validation, hold_out
 from whyrec.types import BoolArray, Int64Array
@@ -142,7 +143,8 @@ class _Training:
         scores = torch.empty(len(users), self._dataset.n_items)
         for fold, factors in enumerate(self._folds):
             rows = np.flatnonzero(self._fold_of_user[users] == fold)
-            queries, vectors = self._vectors(histories.take(rows), histories.take(rows), factors)
+            part = histories.take(rows)
+            queries, vectors = self._vectors(part, part, factors)
             scores[torch.from_numpy(rows)] = queries @ vectors.T
         return scores
 
