@@ -9,15 +9,18 @@ No result depends on it. `scalar` turns the vector kernels off: the bits are the
 for it to show so.
 """
 
+from collections.abc import Sequence
+from os import PathLike
 from typing import ClassVar, final
 
-from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
+from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array, UInt8Array
 
 __all__ = [
     "ItemIndex",
     "Strength",
     "fold",
     "global_importance",
+    "merge",
     "score_pairs",
     "strongest",
     "top_k",
@@ -31,6 +34,24 @@ class ItemIndex:
     """
 
     def __new__(cls, vectors: Float32Array, biases: Float32Array) -> ItemIndex: ...
+    def appended(self, vectors: Float32Array, biases: Float32Array) -> ItemIndex:
+        """Return an index with more items behind those that there are; this one stays as it is."""
+
+    def replaced(
+        self, items: Int32Array, vectors: Float32Array, biases: Float32Array
+    ) -> ItemIndex:
+        """Return an index in which the items named, each once, have other vectors and biases."""
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the index to one file; a file of that name is replaced at once, or not at all."""
+
+    @staticmethod
+    def open(path: str | PathLike[str]) -> ItemIndex:
+        """Map a file that `save` wrote; its length and header are checked."""
+
+    def verify(self) -> None:
+        """Read the file that was mapped whole, and compare checksums."""
+
     @property
     def n_items(self) -> int:
         """How many items there are."""
@@ -48,6 +69,8 @@ def top_k(
     excluded_items: Int32Array | None = None,
     only_offsets: Int64Array | None = None,
     only_items: Int32Array | None = None,
+    mask: UInt8Array | None = None,
+    codes: bool | None = None,
     threads: int | None = None,
     scalar: bool = False,
 ) -> tuple[Int64Array, Int32Array, Float32Array]:
@@ -55,10 +78,27 @@ def top_k(
 
     queries: float32 [n_queries, dimension]. Of the excluded items none is in the answer, and with
     only_items no others are. Both are sets, in any order and with duplicates: one for each query
-    (offsets: int64 [n_queries + 1], items: int32), or, without offsets, one for all queries.
+    (offsets: int64 [n_queries + 1], items: int32), or, without offsets, one for all queries. Where
+    the mask (uint8 [n_items] or [n_queries, n_items]) is 0, an item is in no answer.
+
+    By default the data say whether codes are asked first or all rows are scored; `codes` settles
+    it. The bits are the same, and tests and benches ask for it to show so.
 
     Returns offsets (int64 [n_queries + 1]), items (int32) and scores (float32): those of query q
     are from offsets[q] to offsets[q + 1], fewer than k where there are no more.
+    """
+
+def merge(
+    shards: Sequence[tuple[Int64Array, Int32Array, Float32Array]],
+    k: int,
+    *,
+    threads: int | None = None,
+) -> tuple[Int64Array, Int32Array, Float32Array]:
+    """Choose the k best items of each query from the answers of all shards of a catalog.
+
+    shards: what `top_k` gave for each, with the item indices of the whole catalog.
+
+    Returns what `top_k` would for the whole, if each shard was asked for k items.
     """
 
 def score_pairs(

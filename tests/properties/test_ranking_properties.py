@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
 from whyrec.ranking.candidates import Candidates
-from whyrec.ranking.index import ItemIndex, Ranking
+from whyrec.ranking import ItemIndex, Ranking
 from whyrec.types import Float32Array
 
 Answer: TypeAlias = list[tuple[int, bytes]]

@@ -1,6 +1,7 @@
 """Which items: exact top-k over the whole catalog, for many users at once."""
 
 from whyrec.ranking.candidates import Candidates
-from whyrec.ranking.index import ItemIndex, Ranking
+from whyrec.ranking.index import ItemIndex
+from whyrec.ranking.ranking import Ranking
 
 __all__ = ["Candidates", "ItemIndex", "Ranking"]

@@ -18,12 +18,16 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
         Error::Panicked { .. } | Error::Threads { .. } | Error::Stopped => {
             raise(py, "InternalError", message)
         }
+        Error::File { .. } => raise(py, "StorageError", message),
         Error::NotFinite { .. }
         | Error::EntryNotFinite { .. }
         | Error::Length { .. }
         | Error::TooSmall { .. }
         | Error::TooMany { .. }
         | Error::OutOfRange { .. }
+        | Error::Twice { .. }
+        | Error::NotRanked { .. }
+        | Error::InTwoShards { .. }
         | Error::OffsetsStart { .. }
         | Error::OffsetsFall { .. }
         | Error::OffsetsEnd { .. }

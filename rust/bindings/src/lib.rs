@@ -8,6 +8,7 @@ mod errors;
 mod fold;
 mod global_importance;
 mod item_index;
+mod merge;
 mod run;
 mod score_pairs;
 mod strongest;
@@ -22,6 +23,8 @@ mod _native {
     use crate::global_importance::global_importance;
     #[pymodule_export]
     use crate::item_index::ItemIndex;
+    #[pymodule_export]
+    use crate::merge::merge;
     #[pymodule_export]
     use crate::score_pairs::score_pairs;
     #[pymodule_export]

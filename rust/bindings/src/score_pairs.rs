@@ -5,7 +5,6 @@ use pyo3::prelude::*;
 use whyrec_core::Kernel;
 
 use crate::arguments::{self, matrix, vector};
-use crate::errors::argument_error;
 use crate::item_index::ItemIndex;
 use crate::run::run;
 
@@ -22,18 +21,11 @@ pub fn score_pairs<'py>(
     threads: Option<&Bound<'py, PyAny>>,
     scalar: bool,
 ) -> PyResult<Bound<'py, PyArray1<f32>>> {
-    let index = index.get().core();
+    let native = index.get();
+    let index = native.core();
     let queries = matrix::<f32>("queries", queries)?;
     let (n_queries, dimension) = queries.shape();
-    if dimension != index.dimension() {
-        return Err(argument_error(
-            py,
-            format!(
-                "queries: expected {} columns, the dimension of the items, got {dimension}",
-                index.dimension()
-            ),
-        ));
-    }
+    native.check_columns(py, "queries", dimension)?;
     let rows = vector::<i32>("rows", rows)?;
     let items = vector::<i32>("items", items)?;
     let threads = arguments::threads(threads)?;

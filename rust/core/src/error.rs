@@ -1,5 +1,11 @@
 //! Everything that can be wrong, each with the argument and the place where it was found.
 
+use std::fmt::Display;
+use std::path::Path;
+
+use bytemuck::Zeroable;
+use bytemuck::allocation::try_zeroed_vec;
+
 /// Why a call was refused or did not finish.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
@@ -77,6 +83,31 @@ pub enum Error {
         end: usize,
     },
 
+    /// An index that comes twice where each may come once.
+    #[error("{argument}: entry {position} is {found}, which came before; name each once")]
+    Twice {
+        /// The argument that holds it.
+        argument: &'static str,
+        /// Its second position.
+        position: usize,
+        /// What it is.
+        found: i64,
+    },
+
+    /// An answer that is not in order.
+    #[error("entry {position} is not in the order by score, highest first, then by item index")]
+    NotRanked {
+        /// The entry that should come before the one that it follows.
+        position: usize,
+    },
+
+    /// An item that two shards of a catalog claim.
+    #[error("item {item} comes from two shards; an item belongs to one")]
+    InTwoShards {
+        /// Which item.
+        item: u32,
+    },
+
     /// Offsets that do not begin at 0.
     #[error("{argument}: offsets begin at {found}; they must begin at 0")]
     OffsetsStart {
@@ -137,6 +168,15 @@ pub enum Error {
         index: usize,
     },
 
+    /// A file that cannot be written or read, or that is not what it should be.
+    #[error("{path}: {reason}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// An allocation that the machine refuses.
     #[error("not enough memory for {bytes} bytes")]
     OutOfMemory {
@@ -161,6 +201,23 @@ pub enum Error {
         /// What the panic said.
         message: String,
     },
+}
+
+impl Error {
+    /// A file, and what is wrong with it.
+    pub(crate) fn file(path: &Path, reason: impl Display) -> Self {
+        Self::File {
+            path: path.display().to_string(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// Allocate zeros, which the machine makes when they are first touched, or say how much was asked for.
+pub(crate) fn zeros<T: Zeroable>(count: usize) -> Result<Vec<T>, Error> {
+    try_zeroed_vec(count).map_err(|()| Error::OutOfMemory {
+        bytes: count.saturating_mul(size_of::<T>()),
+    })
 }
 
 /// Reserve room for `additional` more elements, or say how much was asked for.

@@ -39,10 +39,10 @@ pub mod top_k;
 pub mod workers;
 
 pub use error::Error;
-pub use filters::ItemSets;
+pub use filters::{Filters, ItemSets, Mask, MaskRows};
 pub use item_index::ItemIndex;
 pub use kernel::Kernel;
 pub use ragged::Ragged;
 pub use score_pairs::score_pairs;
-pub use top_k::{Filters, Ranking, top_k};
+pub use top_k::{Path, Ranking, Shard, merge, top_k};
 pub use workers::{Workers, supervise};

@@ -4,7 +4,8 @@ use crate::Error;
 use crate::error::reserve;
 use crate::indices::check_indices;
 use crate::item_index::ItemIndex;
-use crate::kernel::{GROUP, Group, Kernel, LANES, Tile};
+use crate::kernel::floats::{Group, Tile};
+use crate::kernel::{GROUP, Kernel, LANES};
 use crate::workers::Workers;
 
 /// Pairs that are scored as one task.
@@ -20,6 +21,7 @@ pub fn score_pairs(
     kernel: Kernel,
     workers: &Workers,
 ) -> Result<Vec<f32>, Error> {
+    index.check_file()?;
     index.check_queries(queries, n_queries)?;
     if rows.len() != items.len() {
         return Err(Error::Length {
@@ -51,6 +53,7 @@ pub fn score_pairs(
             Ok(())
         },
     )?;
+    index.check_file()?;
     Ok(scores)
 }
 
@@ -70,10 +73,11 @@ fn score_block(
         let same_row = rows[first..].iter().take_while(|row| **row == rows[first]);
         let run = same_row.take(LANES).count();
         // Lanes beyond the run repeat its last item; their scores are not looked at.
-        let lanes = std::array::from_fn(|lane| items[first + lane.min(run - 1)] as usize);
+        let lanes: [_; LANES] =
+            std::array::from_fn(|lane| index.find(items[first + lane.min(run - 1)] as u32));
         let tile = Tile {
-            rows: lanes.map(|item| index.vector(item)),
-            biases: lanes.map(|item| index.bias(item)),
+            rows: lanes.map(|(rows, row)| rows.vector(row)),
+            biases: lanes.map(|(rows, row)| rows.bias(row)),
         };
         let row = rows[first] as usize;
         let query = Group {

@@ -62,19 +62,22 @@ impl SharedFloor {
     }
 }
 
-/// The best k of the items that one worker offers for one query, offered by rising index.
+/// The best k of the items that one worker offers for one query.
 #[derive(Debug)]
 pub(crate) struct Selector {
     k: usize,
+    /// Whether items are offered by rising index.
+    rising: bool,
     keys: Vec<Key>,
     /// The k-th best key when the buffer was last cut; what does not beat it cannot be chosen.
     bar: Key,
 }
 
 impl Selector {
-    pub(crate) fn new(k: usize) -> Self {
+    pub(crate) fn new(k: usize, rising: bool) -> Self {
         Self {
             k,
+            rising,
             keys: Vec::new(),
             bar: Key::WORST,
         }
@@ -95,22 +98,29 @@ impl Selector {
 
     /// The least score that an item offered later must reach to have a chance.
     pub(crate) fn floor(&self, shared: &SharedFloor) -> f32 {
-        // Later items have higher indices: one that ties with the bar loses to it. Items of other
-        // workers may have higher indices still, so a tie with the shared floor has a chance.
         let own = if self.bar == Key::WORST {
             f32::NEG_INFINITY
-        } else {
+        } else if self.rising {
+            // Later items have higher indices: one that ties with the bar loses to it.
             from_rising(rising(self.bar.score()) + 1)
+        } else {
+            self.bar.score()
         };
+        // Items of other workers may have higher indices, so a tie with theirs has a chance.
         own.max(shared.get())
     }
 
     /// Move the best k into `keys`, which may hold the best of other workers, and keep the best k
     /// of both.
-    pub(crate) fn merge_into(self, keys: &mut Vec<Key>) {
+    pub(crate) fn merge_into(self, keys: &mut Vec<Key>, shared: &SharedFloor) {
         let mut both = self;
         both.keys.append(keys);
         both.cut();
+        if both.keys.len() == both.k {
+            // If nothing was cut, the worst of k is still to be found.
+            let worst = both.keys.iter().max().expect("k is at least 1");
+            shared.raise(worst.score());
+        }
         *keys = both.keys;
     }
 
@@ -160,11 +170,15 @@ mod tests {
 
         #[test]
         fn workers_choose_the_best_k_together(
-            scores in scores(), k in 1_usize..60, shares in 1_usize..4
+            scores in scores(), k in 1_usize..60, shares in 1_usize..4, rising: bool
         ) {
             let shared = SharedFloor::new();
-            let mut selectors: Vec<Selector> = (0..shares).map(|_| Selector::new(k)).collect();
-            for (item, &score) in scores.iter().enumerate() {
+            let mut selectors: Vec<Selector> = (0..shares).map(|_| Selector::new(k, rising)).collect();
+            let mut offered: Vec<(usize, f32)> = scores.iter().copied().enumerate().collect();
+            if !rising {
+                offered.reverse();
+            }
+            for (item, score) in offered {
                 let selector = &mut selectors[item % shares];
                 if score >= selector.floor(&shared) {
                     selector.offer(Key::new(score, item as u32), &shared);
@@ -172,7 +186,7 @@ mod tests {
             }
             let mut keys = Vec::new();
             for selector in selectors {
-                selector.merge_into(&mut keys);
+                selector.merge_into(&mut keys, &shared);
             }
             keys.sort_unstable();
             let items: Vec<usize> = keys.iter().map(|key| key.item() as usize).collect();

@@ -1,37 +1,36 @@
 //! The k best items of every query: scoring and selection in one pass, no scores in memory.
 //!
-//! The work is cut into *passes*: a range of queries, and the items that they are scored against.
-//! Blocks of a pass go to the workers in order. A worker packs the items of a block tile by tile,
-//! scores each tile for all queries of the pass, and offers what reaches a query's floor to the
-//! selector of that query. Exclusions are looked up only there.
+//! The work is cut into *passes*: some queries, and the items that they are scored against. Blocks
+//! of a pass go to the workers in order. Where rows have codes, a worker first asks these which
+//! items may reach the floor of a query, and scores only them. Otherwise it scores all items of the
+//! block, tile by tile. What reaches the floor is offered to the selector of the query. Filters are
+//! looked up only there.
 //!
 //! Why the schedule cannot change the answer: an item is dropped only when k others are known that
 //! come before it, and the order, by score and then by index, is total.
 
+mod bound;
+mod merge;
 mod plan;
 mod scan;
 
+use std::sync::Mutex;
+
 use crate::Error;
 use crate::error::reserve;
-use crate::filters::{ItemSets, SortedSets};
+use crate::filters::{Allowed, Filters};
 use crate::item_index::ItemIndex;
 use crate::kernel::Kernel;
-use crate::select::Key;
+use crate::select::{Key, SharedFloor};
 use crate::sort::sort;
 use crate::workers::Workers;
 
+use bound::QueryCodes;
 use plan::Plan;
 use scan::Scan;
 
-/// Which items may be in the answer; nothing said means all of them.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Filters<'a> {
-    /// Items that must not be.
-    pub excluded: Option<ItemSets<'a>>,
-
-    /// The only items that may be.
-    pub only: Option<ItemSets<'a>>,
-}
+pub use merge::{Shard, merge};
+pub use plan::Path;
 
 /// Items and scores of all queries, best first; a query may have fewer than k.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +52,7 @@ pub fn top_k(
     rows: usize,
     k: usize,
     filters: Filters,
+    path: Path,
     kernel: Kernel,
     workers: &Workers,
 ) -> Result<Ranking, Error> {
@@ -63,21 +63,31 @@ pub fn top_k(
             found: 0,
         });
     }
-    index.check_queries(queries, rows)?;
-    let sorted = |names, sets| SortedSets::new(names, sets, rows, index.len(), workers);
-    let excluded = filters
-        .excluded
-        .map(|sets| sorted(("excluded_offsets", "excluded_items"), sets))
-        .transpose()?;
-    let only = filters
-        .only
-        .map(|sets| sorted(("only_offsets", "only_items"), sets))
-        .transpose()?;
-    let plan = Plan::new(index, rows, k, only.as_ref())?;
-    let mut answer = Ranking::with_room_for(&plan)?;
-    let scan = Scan::new(index, queries, excluded.as_ref(), kernel, &plan);
+    index.check_file()?;
+    let norms = index.check_queries(queries, rows)?;
+    let allowed = Allowed::new(filters, rows, index.len(), workers)?;
+    let dimension = index.dimension();
+    let coded = (0..rows)
+        .zip(&norms)
+        .map(|(row, norm)| QueryCodes::of(&queries[row * dimension..(row + 1) * dimension], *norm));
+    // Without codes of the queries those of the items are of no use.
+    let codes: Option<Vec<QueryCodes>> = coded.collect();
+    let path = if codes.is_some() { path } else { Path::Rows };
+    let plan = Plan::new(index, rows, k, &allowed, path)?;
+    let mut answer = Ranking::with_room_for(rows, plan.longest_answer)?;
+    let scan = Scan {
+        index,
+        queries,
+        codes: codes.unwrap_or_default(),
+        allowed: &allowed,
+        kernel,
+        plan: &plan,
+        floors: (0..rows).map(|_| SharedFloor::new()).collect(),
+        best: (0..rows).map(|_| Mutex::default()).collect(),
+    };
     let mut best = scan.run(workers)?;
     workers.share_out(best.iter_mut(), || (), |(), keys| sort(keys, workers))?;
+    index.check_file()?;
     for keys in best {
         answer.push(&keys);
     }
@@ -85,15 +95,15 @@ pub fn top_k(
 }
 
 impl Ranking {
-    fn with_room_for(plan: &Plan) -> Result<Self, Error> {
+    fn with_room_for(rows: usize, entries: usize) -> Result<Self, Error> {
         let mut answer = Self {
             offsets: Vec::new(),
             items: Vec::new(),
             scores: Vec::new(),
         };
-        reserve(&mut answer.offsets, plan.queries() + 1)?;
-        reserve(&mut answer.items, plan.longest_answer())?;
-        reserve(&mut answer.scores, plan.longest_answer())?;
+        reserve(&mut answer.offsets, rows + 1)?;
+        reserve(&mut answer.items, entries)?;
+        reserve(&mut answer.scores, entries)?;
         answer.offsets.push(0);
         Ok(answer)
     }

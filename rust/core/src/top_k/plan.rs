@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::error::reserve;
-use crate::filters::SortedSets;
-use crate::item_index::ItemIndex;
+use crate::filters::Allowed;
+use crate::item_index::codes::Codes;
+use crate::item_index::{ItemIndex, Rows};
+use crate::kernel::codes::BLOCK;
 use crate::kernel::{GROUP, LANES};
 
 /// Most queries of a pass: with more, packed queries and selectors no longer stay in the caches.
@@ -20,37 +22,63 @@ const BLOCK_WORK: usize = 1 << 24;
 /// Most items of a block: few enough that the first floors are shared early.
 const MOST_ITEMS: usize = 8_192;
 
-/// Items that a pass scores its queries against, by rising index.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Source<'a> {
-    /// The whole catalog, of this many items.
-    Catalog(usize),
-    /// An allow-list.
-    Listed(&'a [u32]),
+/// With less than so many items for each of the k, codes let too many pass.
+const ITEMS_PER_K: usize = 16;
+
+/// Which way scores are found. The answer is the same, to the bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Path {
+    /// As the data make it faster.
+    #[default]
+    Fastest,
+    /// By codes, where there are any, and then by rows what they let pass.
+    Codes,
+    /// By rows alone.
+    Rows,
 }
 
-impl Source<'_> {
+/// Items that a pass scores its queries against.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// The rows of a segment, as they stand.
+    Rows(&'a Rows),
+    /// The rows of a segment by falling norm, with their codes.
+    Codes(&'a Rows, &'a Codes),
+    /// An allow-list, rising.
+    Listed(&'a ItemIndex, &'a [u32]),
+}
+
+impl<'a> Source<'a> {
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Catalog(items) => *items,
-            Self::Listed(items) => items.len(),
+            Self::Rows(rows) | Self::Codes(rows, _) => rows.len(),
+            Self::Listed(_, items) => items.len(),
         }
     }
 
-    /// The index of the item at a position.
-    pub(super) fn item(&self, position: usize) -> usize {
-        match self {
-            Self::Catalog(_) => position,
-            Self::Listed(items) => items[position] as usize,
+    /// The rows, and which of them, for the item at a position.
+    #[inline]
+    pub(super) fn row(&self, position: usize) -> Result<(&'a Rows, usize), Error> {
+        match *self {
+            Self::Rows(rows) => Ok((rows, position)),
+            Self::Codes(rows, codes) => codes.row(position).map(|row| (rows, row)),
+            Self::Listed(index, items) => Ok(index.find(items[position])),
         }
+    }
+
+    /// Whether items come by rising index.
+    pub(super) fn is_rising(&self) -> bool {
+        !matches!(self, Self::Codes(..))
     }
 }
 
 /// Queries that are scored together, and the items that they are scored against.
 #[derive(Debug, Clone)]
 pub(super) struct Pass<'a> {
-    pub(super) queries: Range<usize>,
+    pub(super) queries: Vec<usize>,
     pub(super) source: Source<'a>,
+    /// Positions before this one are looked at first, by themselves, to know what is to be beaten.
+    pub(super) head: usize,
 }
 
 /// A range of positions of the source of a pass.
@@ -65,64 +93,87 @@ pub(super) struct Block {
 pub(super) struct Plan<'a> {
     pub(super) k: usize,
     pub(super) passes: Vec<Pass<'a>>,
+    /// How many items all answers have together at most.
+    pub(super) longest_answer: usize,
     dimension: usize,
 }
 
 impl<'a> Plan<'a> {
     pub(super) fn new(
-        index: &ItemIndex,
+        index: &'a ItemIndex,
         queries: usize,
         k: usize,
-        only: Option<&'a SortedSets>,
+        allowed: &'a Allowed,
+        path: Path,
     ) -> Result<Self, Error> {
         let k = k.min(index.len());
-        let (together, source_of) = match only {
-            // Each query has its own list, so there is nothing to share between queries.
-            Some(sets) if !sets.is_shared() => (1, Some(sets)),
-            Some(sets) => (queries_together(k), Some(sets)),
-            None => (queries_together(k), None),
-        };
-        let mut passes = Vec::new();
-        reserve(&mut passes, queries.div_ceil(together))?;
-        for first in (0..queries).step_by(together) {
-            passes.push(Pass {
-                queries: first..queries.min(first + together),
-                source: match source_of {
-                    Some(sets) => Source::Listed(sets.of(first)),
-                    None => Source::Catalog(index.len()),
-                },
-            });
-        }
-        Ok(Self {
+        let mut plan = Self {
             k,
-            passes,
+            passes: Vec::new(),
+            longest_answer: 0,
             dimension: index.dimension(),
-        })
+        };
+        let mut of_all = Vec::new();
+        reserve(&mut of_all, queries)?;
+        for query in 0..queries {
+            match allowed.short_list(query) {
+                // Each query has its own list, so there is nothing to share between queries.
+                Some(list) if !allowed.short_list_is_shared() => {
+                    plan.add(&[query], Source::Listed(index, list));
+                }
+                _ => of_all.push(query),
+            }
+        }
+        for queries in of_all.chunks(queries_together(k)) {
+            if let Some(list) = allowed.short_list(queries[0]) {
+                plan.add(queries, Source::Listed(index, list));
+                continue;
+            }
+            for segment in index.segments() {
+                let rows = &segment.rows;
+                let source = match (&segment.codes, path) {
+                    (Some(codes), Path::Codes) => Source::Codes(rows, codes),
+                    (Some(codes), Path::Fastest) if rows.len() / ITEMS_PER_K >= k => {
+                        Source::Codes(rows, codes)
+                    }
+                    _ => Source::Rows(rows),
+                };
+                plan.add(queries, source);
+            }
+        }
+        Ok(plan)
     }
 
-    pub(super) fn queries(&self) -> usize {
-        self.passes.last().map_or(0, |pass| pass.queries.end)
-    }
-
-    /// How many items all answers have together, unless some are excluded.
-    pub(super) fn longest_answer(&self) -> usize {
-        self.passes
-            .iter()
-            .map(|pass| {
-                pass.queries
-                    .len()
-                    .saturating_mul(self.k.min(pass.source.len()))
-            })
-            .fold(0, usize::saturating_add)
+    fn add(&mut self, queries: &[usize], source: Source<'a>) {
+        let answers = queries.len().saturating_mul(self.k.min(source.len()));
+        self.longest_answer = self.longest_answer.saturating_add(answers);
+        let head = match source {
+            Source::Codes(..) => self
+                .k
+                .saturating_mul(2)
+                .next_multiple_of(BLOCK)
+                .min(source.len()),
+            _ => 0,
+        };
+        self.passes.push(Pass {
+            queries: queries.to_vec(),
+            source,
+            head,
+        });
     }
 
     /// All blocks of all passes, in order.
     pub(super) fn blocks(&self) -> impl Iterator<Item = Block> {
         self.passes.iter().enumerate().flat_map(|(number, pass)| {
             let work_of_item = pass.queries.len() * self.dimension.max(1);
-            let tiles = (BLOCK_WORK / work_of_item).clamp(LANES, MOST_ITEMS) / LANES;
-            let (items, end) = (tiles * LANES, pass.source.len());
-            (0..end).step_by(items).map(move |first| Block {
+            let together = match pass.source {
+                Source::Codes(..) => BLOCK,
+                _ => LANES,
+            };
+            let items =
+                (BLOCK_WORK / work_of_item).clamp(together, MOST_ITEMS) / together * together;
+            let end = pass.source.len();
+            (pass.head..end).step_by(items).map(move |first| Block {
                 pass: number,
                 positions: first..end.min(first + items),
             })

@@ -1,50 +1,58 @@
-//! What a worker does with a block: score tile by tile, and offer what reaches the floor.
+//! What a worker does with a block: find what may reach the floor, score it, and offer it.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
-use crate::filters::SortedSets;
-use crate::item_index::ItemIndex;
-use crate::kernel::{FEW, GROUP, Group, Hits, Kernel, LANES, Scores, Tile};
+use crate::filters::Allowed;
+use crate::item_index::codes::Codes;
+use crate::item_index::{ItemIndex, Rows};
+use crate::kernel::codes::{BLOCK, Queries, Reached, TILES};
+use crate::kernel::floats::{FEW, Group, Hits, Scores, Tile};
+use crate::kernel::{GROUP, Kernel, LANES};
 use crate::select::{Key, Selector, SharedFloor};
 use crate::workers::Workers;
 
+use super::bound::QueryCodes;
 use super::plan::{Block, Pass, Plan, Source};
+
+/// If more than one pair in so many passes the codes of a block, its rows had better been scored.
+const WORTH_IT: usize = 8;
+
+/// Blocks for which codes are then not asked.
+const BLOCKS_BY_ROWS: usize = 16;
 
 /// Everything that the workers of one call share.
 pub(super) struct Scan<'a> {
-    index: &'a ItemIndex,
-    queries: &'a [f32],
-    excluded: Option<&'a SortedSets>,
-    kernel: Kernel,
-    plan: &'a Plan<'a>,
-    floors: Vec<SharedFloor>,
-    best: Vec<Mutex<Vec<Key>>>,
+    pub(super) index: &'a ItemIndex,
+    pub(super) queries: &'a [f32],
+    /// One a query, or none where a pass has no codes.
+    pub(super) codes: Vec<QueryCodes>,
+    pub(super) allowed: &'a Allowed<'a>,
+    pub(super) kernel: Kernel,
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) floors: Vec<SharedFloor>,
+    pub(super) best: Vec<Mutex<Vec<Key>>>,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(
-        index: &'a ItemIndex,
-        queries: &'a [f32],
-        excluded: Option<&'a SortedSets>,
-        kernel: Kernel,
-        plan: &'a Plan<'a>,
-    ) -> Self {
-        let rows = 0..plan.queries();
-        Self {
-            index,
-            queries,
-            excluded,
-            kernel,
-            plan,
-            floors: rows.clone().map(|_| SharedFloor::new()).collect(),
-            best: rows.map(|_| Mutex::new(Vec::new())).collect(),
-        }
-    }
-
     /// Return the best k keys of every query, in no order.
     pub(super) fn run(self, workers: &Workers) -> Result<Vec<Vec<Key>>, Error> {
+        // Until k items are known there is nothing to compare codes with.
+        workers.share_out(
+            self.plan
+                .passes
+                .iter()
+                .enumerate()
+                .filter(|(_, pass)| pass.head > 0),
+            || (),
+            |(), (number, pass)| {
+                let mut scanner = Scanner::new(&self, number);
+                scanner.scan_rows(0..pass.head)?;
+                scanner.finish();
+                Ok(())
+            },
+        )?;
         let busy = workers.share_out(
             self.plan.blocks(),
             || None,
@@ -55,13 +63,17 @@ impl<'a> Scan<'a> {
                 }
                 scanner
                     .get_or_insert_with(|| Scanner::new(&self, block.pass))
-                    .scan(block);
-                Ok(())
+                    .scan(block)
             },
         )?;
         busy.into_iter().flatten().for_each(Scanner::finish);
         let take = |keys: Mutex<_>| keys.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(self.best.into_iter().map(take).collect())
+    }
+
+    fn query(&self, query: usize) -> &'a [f32] {
+        let dimension = self.index.dimension();
+        &self.queries[query * dimension..(query + 1) * dimension]
     }
 }
 
@@ -73,6 +85,8 @@ struct Scanner<'s, 'a> {
     selectors: Vec<Selector>,
     /// One a query of the pass: a score below it need not be offered.
     floors: Vec<f32>,
+    /// One a query of the pass.
+    waiting: Vec<Waiting>,
     packed: Vec<f32>,
     scores: Scores,
 }
@@ -83,85 +97,258 @@ struct Members {
     places: Range<usize>,
     /// Dimension by dimension, as the kernel wants them.
     queries: Vec<f32>,
+    /// As the kernel wants them; empty if the pass has no codes.
+    pairs: Vec<i32>,
+    /// Blocks for which codes are not asked.
+    by_rows: usize,
+}
+
+/// Rows that passed the codes of a query and are not yet scored.
+#[derive(Clone, Copy, Default)]
+struct Waiting {
+    rows: [u32; LANES],
+    count: usize,
 }
 
 /// Items of a tile, and how many of its lanes hold one; the lanes beyond repeat the last.
 struct Load<'a> {
-    items: [usize; LANES],
+    items: [u32; LANES],
     lanes: usize,
     tile: Tile<'a>,
 }
 
 impl<'a> Load<'a> {
-    fn new(index: &'a ItemIndex, source: &Source, positions: Range<usize>) -> Self {
+    fn new(source: &Source<'a>, positions: Range<usize>) -> Result<Self, Error> {
         let lanes = positions.len().min(LANES);
-        let items = std::array::from_fn(|lane| source.item(positions.start + lane.min(lanes - 1)));
-        let tile = Tile {
-            rows: items.map(|item| index.vector(item)),
-            biases: items.map(|item| index.bias(item)),
+        let mut load = Self {
+            items: [0; LANES],
+            lanes,
+            tile: Tile {
+                rows: [&[]; LANES],
+                biases: [0.0; LANES],
+            },
         };
-        Self { items, lanes, tile }
+        for lane in 0..LANES {
+            let (rows, row) = source.row(positions.start + lane.min(lanes - 1))?;
+            load.put(lane, rows, row);
+        }
+        Ok(load)
+    }
+
+    fn put(&mut self, lane: usize, rows: &'a Rows, row: usize) {
+        self.items[lane] = rows.item(row);
+        self.tile.rows[lane] = rows.vector(row);
+        self.tile.biases[lane] = rows.bias(row);
     }
 }
 
 impl<'s, 'a> Scanner<'s, 'a> {
     fn new(scan: &'s Scan<'a>, pass: usize) -> Self {
-        let queries = &scan.plan.passes[pass].queries;
-        let dimension = scan.index.dimension();
+        let Pass {
+            queries, source, ..
+        } = &scan.plan.passes[pass];
+        let selector = || Selector::new(scan.plan.k, source.is_rising());
         Self {
             scan,
             pass,
-            groups: groups(scan.queries, dimension, queries),
-            selectors: queries
-                .clone()
-                .map(|_| Selector::new(scan.plan.k))
-                .collect(),
+            groups: groups(scan, queries, source),
+            selectors: queries.iter().map(|_| selector()).collect(),
             floors: vec![f32::NEG_INFINITY; queries.len()],
-            packed: vec![0.0; dimension * LANES],
+            waiting: vec![Waiting::default(); queries.len()],
+            packed: vec![0.0; scan.index.dimension() * LANES],
             scores: [[0.0; LANES]; GROUP],
         }
     }
 
-    /// Score the items of a block; none of them comes before an item of an earlier block.
-    fn scan(&mut self, block: Block) {
-        let Scan {
-            index,
-            plan,
-            kernel,
-            floors,
-            ..
-        } = self.scan;
-        let Pass { queries, source } = &plan.passes[self.pass];
-        for (place, query) in queries.clone().enumerate() {
-            self.floors[place] = self.selectors[place].floor(&floors[query]);
+    fn pass(&self) -> &'s Pass<'a> {
+        &self.scan.plan.passes[self.pass]
+    }
+
+    fn scan(&mut self, block: Block) -> Result<(), Error> {
+        for (place, query) in self.pass().queries.iter().enumerate() {
+            self.floors[place] = self.selectors[place].floor(&self.scan.floors[*query]);
         }
-        let Range { start, end } = block.positions;
-        let mut next = Load::new(index, source, start..end);
-        for first in (start..end).step_by(LANES) {
-            let load = next;
-            // After the last tile there is none to fetch; its own last item will do.
-            next = Load::new(index, source, (first + LANES).min(end - 1)..end);
-            if queries.len() > FEW {
-                kernel.pack(&load.tile, &next.tile, &mut self.packed);
-            }
-            for group in 0..self.groups.len() {
-                let hits = self.score(group, &load.tile, &next.tile);
-                if hits != [0; GROUP] {
-                    self.offer(group, hits, &load);
-                }
-            }
+        match self.pass().source {
+            Source::Codes(rows, codes) => self.scan_codes(rows, codes, block.positions),
+            _ => self.scan_rows(block.positions),
         }
     }
 
-    /// Score a tile, packed already unless the queries are few, for a group of queries.
-    fn score(&mut self, group: usize, tile: &Tile, next: &Tile) -> Hits {
+    /// Score items for all queries.
+    fn scan_rows(&mut self, positions: Range<usize>) -> Result<(), Error> {
+        let source = &self.pass().source;
+        let Range { start, end } = positions;
+        let many = self.floors.len() > FEW;
+        let mut next = Load::new(source, start..end)?;
+        for first in (start..end).step_by(LANES) {
+            let load = next;
+            // After the last tile there is none to fetch; its own last item will do.
+            next = Load::new(source, (first + LANES).min(end - 1)..end)?;
+            if many {
+                self.scan
+                    .kernel
+                    .pack(&load.tile, &next.tile, &mut self.packed);
+            }
+            for group in 0..self.groups.len() {
+                let hits = self.score(group, many, &load.tile, &next.tile);
+                self.offer(group, hits, &load);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ask the codes of items for each group, and score what they let pass.
+    fn scan_codes(
+        &mut self,
+        rows: &'a Rows,
+        codes: &'a Codes,
+        positions: Range<usize>,
+    ) -> Result<(), Error> {
+        for block in positions.start / BLOCK..positions.end.div_ceil(BLOCK) {
+            let positions = block * BLOCK..positions.end.min((block + 1) * BLOCK);
+            for group in 0..self.groups.len() {
+                let members = &mut self.groups[group];
+                if members.by_rows > 0 {
+                    members.by_rows -= 1;
+                    self.score_block(group, positions.clone())?;
+                } else {
+                    self.ask(group, rows, codes, positions.clone())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ask the codes of a block for a group.
+    fn ask(
+        &mut self,
+        group: usize,
+        rows: &'a Rows,
+        codes: &'a Codes,
+        positions: Range<usize>,
+    ) -> Result<(), Error> {
+        let block = positions.start / BLOCK;
+        let bounds = codes.bounds(block);
+        let Members { places, pairs, .. } = &self.groups[group];
+        let places = places.clone();
+        let (mut starts, mut scales, mut floors) =
+            ([0; GROUP], [0.0; GROUP], [f32::INFINITY; GROUP]);
+        let mut alive = 0;
+        for (member, place) in places.clone().enumerate() {
+            let query = &self.scan.codes[self.pass().queries[place]];
+            scales[member] = query.scale;
+            if let Some(asked) = query.asked(self.floors[place], &bounds, codes.largest_bias()) {
+                (starts[member], floors[member]) = (asked.start, asked.floor);
+                alive += 1;
+            }
+        }
+        if alive == 0 {
+            return Ok(());
+        }
+        let queries = Queries {
+            pairs,
+            starts: &starts[..places.len()],
+            scales: &scales[..places.len()],
+            floors: &floors[..places.len()],
+        };
+        let mut reached: Reached = [[0; TILES]; GROUP];
+        if !self
+            .scan
+            .kernel
+            .reach(&codes.block(block), &queries, &mut reached)
+        {
+            return Ok(());
+        }
+        let mut passed = 0;
+        for (member, place) in places.enumerate() {
+            for (tile, bits) in reached[member].iter().enumerate() {
+                for lane in lanes(u32::from(*bits)) {
+                    let position = positions.start + tile * LANES + lane;
+                    if position < positions.end {
+                        passed += 1;
+                        self.wait(place, rows, codes.row(position)?);
+                    }
+                }
+            }
+        }
+        if passed * WORTH_IT > alive * positions.len() {
+            self.groups[group].by_rows = BLOCKS_BY_ROWS;
+        }
+        Ok(())
+    }
+
+    /// Put a row that passed the codes among those that wait, and score them if they fill a tile.
+    fn wait(&mut self, place: usize, rows: &'a Rows, row: usize) {
+        if !self.admits(self.pass().queries[place], rows.item(row)) {
+            return;
+        }
+        let waiting = &mut self.waiting[place];
+        waiting.rows[waiting.count] = row as u32;
+        waiting.count += 1;
+        if waiting.count == LANES {
+            self.score_waiting(place, rows);
+        }
+    }
+
+    /// Score the rows that wait for a query.
+    fn score_waiting(&mut self, place: usize, rows: &'a Rows) {
+        let Waiting {
+            rows: waiting,
+            count,
+        } = std::mem::take(&mut self.waiting[place]);
+        if count == 0 {
+            return;
+        }
+        let mut load = Load {
+            items: [0; LANES],
+            lanes: count,
+            tile: Tile {
+                rows: [&[]; LANES],
+                biases: [0.0; LANES],
+            },
+        };
+        for lane in 0..LANES {
+            load.put(lane, rows, waiting[lane.min(count - 1)] as usize);
+        }
+        let query = self.pass().queries[place];
+        let alone = Group {
+            queries: self.scan.query(query),
+            floors: &self.floors[place..=place],
+        };
         let kernel = self.scan.kernel;
-        let Members { places, queries } = &self.groups[group];
+        let hits = kernel.score_rows(
+            &load.tile,
+            &load.tile,
+            alone,
+            &mut self.packed,
+            &mut self.scores,
+        );
+        self.take(place, 0, hits[0], &load);
+    }
+
+    /// Score the rows of a block for a group.
+    fn score_block(&mut self, group: usize, positions: Range<usize>) -> Result<(), Error> {
+        let source = &self.pass().source;
+        let end = positions.end;
+        for first in positions.step_by(LANES) {
+            let load = Load::new(source, first..end)?;
+            let hits = self.score(group, false, &load.tile, &load.tile);
+            self.offer(group, hits, &load);
+        }
+        Ok(())
+    }
+
+    /// Score a tile, which is `packed` already or not, for a group of queries.
+    fn score(&mut self, group: usize, packed: bool, tile: &Tile, next: &Tile) -> Hits {
+        let kernel = self.scan.kernel;
+        let Members {
+            places, queries, ..
+        } = &self.groups[group];
         let group = Group {
             queries,
             floors: &self.floors[places.clone()],
         };
-        if self.floors.len() > FEW {
+        if packed {
             kernel.score_packed(&self.packed, &tile.biases, group, &mut self.scores)
         } else {
             kernel.score_rows(tile, next, group, &mut self.packed, &mut self.scores)
@@ -170,27 +357,54 @@ impl<'s, 'a> Scanner<'s, 'a> {
 
     /// Offer the items of the lanes that reached the floor of a query of the group.
     fn offer(&mut self, group: usize, hits: Hits, load: &Load) {
-        let first_query = self.scan.plan.passes[self.pass].queries.start;
+        if hits == [0; GROUP] {
+            return;
+        }
         for (member, place) in self.groups[group].places.clone().enumerate() {
-            let query = first_query + place;
-            let shared = &self.scan.floors[query];
-            let excluded = self.scan.excluded.map_or(&[][..], |sets| sets.of(query));
-            for lane in lanes(hits[member]).take_while(|lane| *lane < load.lanes) {
-                let item = load.items[lane] as u32;
-                if excluded.binary_search(&item).is_err() {
-                    let key = Key::new(self.scores[member][lane], item);
-                    self.selectors[place].offer(key, shared);
-                }
+            let query = self.pass().queries[place];
+            let scanner: &Self = self;
+            let admitted = lanes(hits[member])
+                .take_while(|lane| *lane < load.lanes)
+                .filter(|lane| scanner.admits(query, load.items[*lane]))
+                .fold(0, |bits, lane| bits | 1 << lane);
+            self.take(place, member, admitted, load);
+        }
+    }
+
+    /// Take in the items of these lanes, which may be in the answer of a query.
+    fn take(&mut self, place: usize, member: usize, hits: u32, load: &Load) {
+        let shared = &self.scan.floors[self.pass().queries[place]];
+        for lane in lanes(hits).take_while(|lane| *lane < load.lanes) {
+            let key = Key::new(self.scores[member][lane], load.items[lane]);
+            self.selectors[place].offer(key, shared);
+        }
+        self.floors[place] = self.selectors[place].floor(shared);
+    }
+
+    /// Whether an item of the pass may be in the answer of a query.
+    fn admits(&self, query: usize, item: u32) -> bool {
+        let Scan { index, allowed, .. } = self.scan;
+        match self.pass().source {
+            Source::Listed(..) => allowed.admits(query, item),
+            Source::Rows(rows) | Source::Codes(rows, _) => {
+                // A row is out of date if a newer segment has the item too.
+                (index.segments().len() == 1 || std::ptr::eq(index.find(item).0, rows))
+                    && allowed.admits(query, item)
             }
-            self.floors[place] = self.selectors[place].floor(shared);
         }
     }
 
     /// Hand over what was chosen.
-    fn finish(self) {
-        let queries = self.scan.plan.passes[self.pass].queries.clone();
-        for (selector, best) in self.selectors.into_iter().zip(&self.scan.best[queries]) {
-            selector.merge_into(&mut best.lock().unwrap_or_else(PoisonError::into_inner));
+    fn finish(mut self) {
+        if let Source::Codes(rows, _) = self.pass().source {
+            (0..self.waiting.len()).for_each(|place| self.score_waiting(place, rows));
+        }
+        let queries = &self.pass().queries;
+        for (selector, query) in self.selectors.into_iter().zip(queries) {
+            let mut best = self.scan.best[*query]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            selector.merge_into(&mut best, &self.scan.floors[*query]);
         }
     }
 }
@@ -205,17 +419,27 @@ fn lanes(mut bits: u32) -> impl Iterator<Item = usize> {
 }
 
 /// Split the queries of a pass into groups of about one size, and pack each.
-fn groups(queries: &[f32], dimension: usize, rows: &Range<usize>) -> Vec<Members> {
-    let count = rows.len().div_ceil(GROUP);
+fn groups(scan: &Scan, queries: &[usize], source: &Source) -> Vec<Members> {
+    let count = queries.len().div_ceil(GROUP);
+    let pairs = match source {
+        Source::Codes(..) => scan.index.dimension().div_ceil(2),
+        _ => 0,
+    };
     let members = |group| {
-        let places = group * rows.len() / count..(group + 1) * rows.len() / count;
-        let packed = (0..dimension).flat_map(|step| {
-            let value = move |place| queries[(rows.start + place) * dimension + step];
-            places.clone().map(value)
+        let places = group * queries.len() / count..(group + 1) * queries.len() / count;
+        let members = &queries[places.clone()];
+        let packed = (0..scan.index.dimension())
+            .flat_map(|step| members.iter().map(move |query| scan.query(*query)[step]));
+        let coded = (0..pairs).flat_map(|pair| {
+            members
+                .iter()
+                .map(move |query| scan.codes[*query].pairs[pair])
         });
         Members {
             queries: packed.collect(),
-            places: places.clone(),
+            pairs: coded.collect(),
+            by_rows: 0,
+            places,
         }
     };
     (0..count).map(members).collect()

@@ -1,6 +1,7 @@
 //! The safe twin: the canonical score, written down as it is defined.
 
-use super::{GROUP, Group, Hits, LANES, Scores, Tile};
+use super::{Group, Hits, Scores, Tile};
+use crate::kernel::{GROUP, LANES};
 
 pub(super) fn pack(tile: &Tile, packed: &mut [f32]) {
     for (dimension, values) in packed.chunks_exact_mut(LANES).enumerate() {

@@ -4,7 +4,8 @@
 
 use std::arch::aarch64::*;
 
-use super::{GROUP, Group, Hits, LANES, Scores};
+use super::{Group, Hits, Scores};
+use crate::kernel::{GROUP, LANES};
 
 /// Values of a register.
 const WIDTH: usize = 4;

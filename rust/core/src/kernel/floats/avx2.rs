@@ -5,7 +5,8 @@
 use std::arch::x86_64::*;
 use std::slice::Iter;
 
-use super::{GROUP, Group, Hits, LANES, Scores, Tile};
+use super::{Group, Hits, Scores, Tile};
+use crate::kernel::{GROUP, LANES};
 
 /// Values of a register.
 const WIDTH: usize = 8;

@@ -1,0 +1,78 @@
+//! Float rows and biases of a segment, and the items that they belong to.
+
+use super::buffer::Buffer;
+
+/// The items of a segment, rising.
+#[derive(Debug, Clone)]
+pub(super) enum Items {
+    /// This one and those that follow it.
+    From(u32),
+    /// One for each row.
+    Listed(Vec<u32>),
+}
+
+/// Row-major vectors and biases.
+#[derive(Debug, Clone)]
+pub(crate) struct Rows {
+    pub(super) items: Items,
+    pub(super) vectors: Buffer<f32>,
+    pub(super) biases: Buffer<f32>,
+    pub(super) dimension: usize,
+}
+
+impl Rows {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.biases.len()
+    }
+
+    /// How many values a vector has.
+    pub(super) fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The vector of a row.
+    #[inline]
+    pub(crate) fn vector(&self, row: usize) -> &[f32] {
+        &self.vectors[row * self.dimension..(row + 1) * self.dimension]
+    }
+
+    /// The bias of a row.
+    #[inline]
+    pub(crate) fn bias(&self, row: usize) -> f32 {
+        self.biases[row]
+    }
+
+    pub(super) fn biases(&self) -> &[f32] {
+        &self.biases
+    }
+
+    /// The largest absolute bias.
+    pub(super) fn largest_bias(&self) -> f64 {
+        self.biases
+            .iter()
+            .fold(0.0_f32, |most, bias| most.max(bias.abs()))
+            .into()
+    }
+
+    /// The item of a row.
+    #[inline]
+    pub(crate) fn item(&self, row: usize) -> u32 {
+        match &self.items {
+            Items::From(first) => first + row as u32,
+            Items::Listed(items) => items[row],
+        }
+    }
+
+    /// The row of an item, if it is one of these.
+    #[inline]
+    pub(crate) fn find(&self, item: u32) -> Option<usize> {
+        match &self.items {
+            Items::From(first) => {
+                let row = item.checked_sub(*first)? as usize;
+                (row < self.len()).then_some(row)
+            }
+            Items::Listed(items) => items.binary_search(&item).ok(),
+        }
+    }
+}
