@@ -16,11 +16,8 @@ use crate::workers::Workers;
 use super::bound::QueryCodes;
 use super::plan::{Block, Pass, Plan, Source};
 
-/// If more than one pair in so many passes the codes of a block, its rows had better been scored.
-const WORTH_IT: usize = 8;
-
-/// Blocks for which codes are then not asked.
-const BLOCKS_BY_ROWS: usize = 16;
+/// Most blocks for which codes are not asked after they were of no use.
+const MOST_BY_ROWS: usize = 16;
 
 /// Everything that the workers of one call share.
 pub(super) struct Scan<'a> {
@@ -101,6 +98,8 @@ struct Members {
     pairs: Vec<i32>,
     /// Blocks for which codes are not asked.
     by_rows: usize,
+    /// For how many they are not the next time that they are of no use.
+    patience: usize,
 }
 
 /// Rows that passed the codes of a query and are not yet scored.
@@ -271,8 +270,13 @@ impl<'s, 'a> Scanner<'s, 'a> {
                 }
             }
         }
-        if passed * WORTH_IT > alive * positions.len() {
-            self.groups[group].by_rows = BLOCKS_BY_ROWS;
+        let members = &mut self.groups[group];
+        // To score a row for several queries together costs about as much as to score one by itself.
+        if passed * (1 + members.places.len()) > alive * positions.len() {
+            members.by_rows = members.patience;
+            members.patience = MOST_BY_ROWS.min(2 * members.patience);
+        } else {
+            members.patience = 1;
         }
         Ok(())
     }
@@ -439,6 +443,7 @@ fn groups(scan: &Scan, queries: &[usize], source: &Source) -> Vec<Members> {
             queries: packed.collect(),
             pairs: coded.collect(),
             by_rows: 0,
+            patience: 1,
             places,
         }
     };
