@@ -37,9 +37,7 @@ class ItemIndex:
     def appended(self, vectors: Float32Array, biases: Float32Array) -> ItemIndex:
         """Return an index with more items behind those that there are; this one stays as it is."""
 
-    def replaced(
-        self, items: Int32Array, vectors: Float32Array, biases: Float32Array
-    ) -> ItemIndex:
+    def replaced(self, items: Int32Array, vectors: Float32Array, biases: Float32Array) -> ItemIndex:
         """Return an index in which the items named, each once, have other vectors and biases."""
 
     def save(self, path: str | PathLike[str]) -> None:

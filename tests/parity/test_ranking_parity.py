@@ -10,8 +10,17 @@ from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 Catalog: TypeAlias = tuple[Float32Array, Float32Array]
 
-SHAPES = [(1, 1, 1), (15, 2, 3), (16, 6, 8), (17, 7, 31), (300, 13, 64), (2_000, 40, 5)]
-"""Items, queries, dimension: on both sides of 16 items and 6 queries, which a tile has."""
+SHAPES = [
+    (1, 1, 1),
+    (15, 2, 3),
+    (16, 6, 8),
+    (17, 7, 31),
+    (300, 13, 64),
+    (2_000, 40, 5),
+    (9_000, 7, 10),
+]
+"""Items, queries, dimension: on both sides of 16 items and 6 queries, which a tile has, and of the
+4,096 items from which on there are codes."""
 
 
 def fused(product: Float64Array, total: Float64Array) -> Float64Array:
@@ -76,13 +85,14 @@ def test_top_k_is_the_head_of_a_stable_sort(
     catalog, queries = world(shape, coarse=coarse)
     expected = canonical_scores(catalog, queries)
     for k in {1, shape[0] // 3 + 1, shape[0]}:
-        offsets, items, scores = _native.top_k(
-            _native.ItemIndex(*catalog), queries, k, scalar=scalar
-        )
         best = sorted_items(expected, k)
-        assert offsets.tolist() == [k * query for query in range(shape[1] + 1)]
-        assert items.tolist() == best.ravel().tolist()
-        assert scores.tobytes() == np.take_along_axis(expected, best.astype(int), 1).tobytes()
+        for codes in (None, True, False):
+            offsets, items, scores = _native.top_k(
+                _native.ItemIndex(*catalog), queries, k, codes=codes, scalar=scalar
+            )
+            assert offsets.tolist() == [k * query for query in range(shape[1] + 1)]
+            assert items.tolist() == best.ravel().tolist()
+            assert scores.tobytes() == np.take_along_axis(expected, best.astype(int), 1).tobytes()
 
 
 @pytest.mark.parametrize("scalar", [False, True])

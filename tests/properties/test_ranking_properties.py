@@ -12,8 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
-from whyrec.ranking.candidates import Candidates
-from whyrec.ranking import ItemIndex, Ranking
+from whyrec.ranking import Candidates, ItemIndex, Ranking
 from whyrec.types import Float32Array
 
 Answer: TypeAlias = list[tuple[int, bytes]]
@@ -157,6 +156,61 @@ def test_allowed_and_excluded_at_once_is_allowed_less_excluded(
         sorted_by_hand(row, set(shared) - set(items), k)
         for row, items in zip(scores, sets, strict=True)
     ]
+
+
+@thoroughly
+@given(worlds_with_sets(), ks, st.booleans())
+def test_a_mask_says_the_same_as_the_list_of_what_it_allows(
+    case: tuple[World, list[list[int]]], k: int, shared: bool
+) -> None:
+    world, sets = case
+    index, queries = world.index, world.queries
+    mask = np.zeros((world.n_queries, world.n_items), bool)
+    for row, items in zip(mask, sets, strict=True):
+        row[items] = True
+    if shared:
+        mask = mask.any(axis=0)
+        listed = Candidates.shared(np.flatnonzero(mask))
+    else:
+        listed = Candidates.per_query(sets)
+    assert answers(index.top_k(queries, k, mask=mask)) == answers(
+        index.top_k(queries, k, only=listed)
+    )
+
+
+@thoroughly
+@given(worlds(), ks, st.data())
+def test_shards_merge_to_the_whole(world: World, k: int, data: st.DataObject) -> None:
+    shard = st.integers(0, 3)
+    shards = np.array(data.draw(st.lists(shard, min_size=world.n_items, max_size=world.n_items)))
+    rankings = []
+    for number in range(4):
+        items = np.flatnonzero(shards == number).astype(np.int32)
+        index = ItemIndex(world.vectors[items], world.biases[items])
+        rankings.append(index.top_k(world.queries, k).renumbered(items))
+    whole = world.index.top_k(world.queries, k)
+    assert answers(Ranking.merge(rankings, k)) == answers(whole)
+
+
+@thoroughly
+@given(worlds(), ks, st.data())
+def test_an_index_that_grew_and_changed_answers_as_one_built_at_once(
+    world: World, k: int, data: st.DataObject
+) -> None:
+    n_items = world.n_items
+    ends = sorted(data.draw(st.lists(st.integers(0, n_items), min_size=2, max_size=4)))
+    wrong = np.array(
+        data.draw(st.lists(st.integers(0, max(ends[0] - 1, 0)), unique=True, max_size=ends[0])),
+        np.int32,
+    )
+    vectors = world.vectors.copy()
+    vectors[wrong] = 1e3
+    index = ItemIndex(vectors[: ends[0]], world.biases[: ends[0]])
+    for start, end in zip(ends, [*ends[1:], n_items], strict=True):
+        index = index.appended(world.vectors[start:end], world.biases[start:end])
+    index = index.replaced(wrong, world.vectors[wrong], world.biases[wrong])
+    whole = world.index.top_k(world.queries, k)
+    assert answers(index.top_k(world.queries, k)) == answers(whole)
 
 
 @thoroughly

@@ -1,13 +1,14 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
-from whyrec.ranking.candidates import Candidates
-from whyrec.ranking.index import ItemIndex
+from whyrec.ranking import Candidates, ItemIndex
 from whyrec.types import Float32Array
 
 VECTORS = np.array([[1, 0], [0, 1], [1, 1], [-1, 0]], np.float32)
@@ -106,6 +107,38 @@ def test_excluded_items_win_over_those_allowed(index: ItemIndex) -> None:
     assert ranking.items.tolist() == [0, 1, 0, 1, 0, 1]
 
 
+def test_a_mask_allows_what_is_true(index: ItemIndex) -> None:
+    shared = np.array([True, False, False, True])
+    assert index.top_k(QUERIES, 9, mask=shared).items.tolist() == [0, 3, 0, 3, 0, 3]
+    own = np.array([[0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]], bool)
+    ranking = index.top_k(QUERIES, 2, mask=own)
+    assert ranking.offsets.tolist() == [0, 1, 1, 3]
+    assert ranking.items.tolist() == [1, 2, 0]
+
+
+def test_a_mask_holds_beside_the_other_filters(index: ItemIndex) -> None:
+    mask = np.array([True, True, True, False])
+    only, excluded = Candidates.shared([1, 2, 3]), Candidates.per_query([[2], [], [1]])
+    ranking = index.top_k(QUERIES, 9, only=only, excluded=excluded, mask=mask)
+    assert [ranking.items[ranking.of(query)].tolist() for query in range(3)] == [[1], [2, 1], [2]]
+
+
+def test_without_biases_the_product_is_the_score() -> None:
+    assert ItemIndex(VECTORS).top_k(QUERIES[:1], 2).scores.tolist() == [3, 2]
+
+
+def test_tensors_and_mapped_files_are_read_as_arrays_are(tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", VECTORS)
+    mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    tensor = torch.from_numpy(VECTORS.copy()).requires_grad_()
+    expected = ItemIndex(VECTORS, BIASES).top_k(QUERIES, 3)
+    for vectors in (mapped, tensor):
+        index = ItemIndex(vectors, torch.from_numpy(BIASES.copy()))
+        ranking = index.top_k(torch.from_numpy(QUERIES.copy()), 3)
+        assert ranking.items.tolist() == expected.items.tolist()
+        assert ranking.scores.tobytes() == expected.scores.tobytes()
+
+
 def changed(array: Float32Array, place: Any, value: float) -> Float32Array:
     copy = array.copy()
     copy[place] = value
@@ -186,6 +219,30 @@ def sets(offsets: list[int], items: list[int]) -> Candidates:
             "only_offsets: .*1.*2",
         ),
         (lambda index: index.top_k(QUERIES, 1, only=sets([], [])), "only_offsets"),
+        (
+            lambda index: index.top_k(QUERIES, 1, mask=np.ones(3, bool)),
+            r"mask: expected 4 values \(one for each item, for all queries or for each\), got 3",
+        ),
+        (
+            lambda index: index.top_k(QUERIES, 1, mask=np.ones((2, 4), bool)),
+            r"mask: expected 12 values \(one for each item, for all queries or for each\), got 8",
+        ),
+        (
+            lambda index: index.top_k(QUERIES, 1, mask=np.ones((3, 5), bool)),
+            "mask: expected 4 columns, one for each item, got 5",
+        ),
+        (
+            lambda index: index.top_k(QUERIES, 1, mask=np.ones(4, np.uint8)),  # type: ignore[arg-type]
+            "mask: expected an array of bool, got uint8",
+        ),
+        (
+            lambda index: index.top_k(QUERIES, 1, mask=np.ones((3, 8), bool)[:, ::2]),
+            "mask: expected a C-contiguous, aligned array",
+        ),
+        (
+            lambda index: index.top_k(QUERIES, 1, mask=np.ones((3, 4, 1), bool)),
+            "mask: expected 2 dimensions, got 3",
+        ),
         (
             lambda index: index.scores(QUERIES, pairs([3], [0])),
             r"rows: entry 0 is 3, outside 0\.\.3",

@@ -25,8 +25,8 @@ class ItemIndex:
     whatever the batch, the number of threads and the processor. Items are ranked by score, highest
     first, then by index, lowest first.
 
-    Beside the vectors the index keeps codes of one byte a value, by falling norm. They tell, without
-    ever being wrong, which few items may be in an answer; only the vectors of these are read. New
+    Beside the vectors the index keeps codes of one byte a value, by falling norm. They tell which
+    few items may be in an answer, without ever missing one; only the vectors of these are read. New
     and changed items give a new index, which shares with the old what has not changed: an index
     that serves goes on serving.
 
@@ -176,9 +176,7 @@ class ItemIndex:
             )
         )
 
-    def scores(
-        self, queries: Vectors, pairs: Pairs, *, threads: int | None = None
-    ) -> Float32Array:
+    def scores(self, queries: Vectors, pairs: Pairs, *, threads: int | None = None) -> Float32Array:
         """Return float32 [n_pairs]: the score of each pair, to the bits that `top_k` gives it.
 
         Args:

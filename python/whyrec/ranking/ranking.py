@@ -62,9 +62,10 @@ class Ranking:
         falls = np.flatnonzero(np.diff(items) <= 0)
         if falls.size:
             raise ArgumentError(f"items: entry {falls[0] + 1} is no larger than the one before it")
-        if self.items.size and self.items.max() >= len(items):
+        largest = self.items.max(initial=-1)
+        if largest >= len(items):
             raise ArgumentError(
-                f"items: the ranking has item {self.items.max()}, but there are {len(items)} entries"
+                f"items: the ranking has item {largest}, but there are {len(items)} entries"
             )
         return Ranking(self.offsets, items[self.items], self.scores)
 
