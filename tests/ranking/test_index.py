@@ -232,7 +232,7 @@ def sets(offsets: list[int], items: list[int]) -> Candidates:
             "mask: expected 4 columns, one for each item, got 5",
         ),
         (
-            lambda index: index.top_k(QUERIES, 1, mask=np.ones(4, np.uint8)),  # type: ignore[arg-type]
+            lambda index: index.top_k(QUERIES, 1, mask=np.ones(4, np.uint8)),
             "mask: expected an array of bool, got uint8",
         ),
         (

@@ -162,8 +162,8 @@ def test_shards_answered_in_other_processes_merge_to_the_whole(tmp_path: Path) -
     for first in (0, 7_000, 14_000):
         path, answer = tmp_path / f"{first}.index", tmp_path / f"{first}.npz"
         ItemIndex(vectors[first : first + 7_000]).save(path)
-        command = [sys.executable, "-c", SHARD, path, str(first), tmp_path / "queries.npy", answer]
-        subprocess.run(command, check=True)
+        arguments = map(str, [path, first, tmp_path / "queries.npy", answer])
+        subprocess.run([sys.executable, "-c", SHARD, *arguments], check=True)
         with np.load(answer) as parts:
             rankings.append(Ranking(parts["offsets"], parts["items"], parts["scores"]))
     whole = ItemIndex(vectors).top_k(queries, 150)

@@ -3,7 +3,7 @@
 use numpy::ndarray::{Ix1, Ix2};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
-use whyrec_core::{Filters, ItemSets, Kernel, Mask, MaskRows, Path};
+use whyrec_core::{Filters, ItemSets, Kernel, Mask, MaskRows, Path, Search};
 
 use crate::arguments::{self, Values, count, matrix, vector};
 use crate::errors::argument_error;
@@ -71,12 +71,18 @@ pub fn top_k<'py>(
     } else {
         Kernel::fastest()
     };
+    let search = Search {
+        k,
+        filters,
+        path,
+        kernel,
+    };
     let steps = queries
         .len()
         .saturating_add(rows)
         .saturating_mul(index.len());
     let answer = run(py, steps, threads, |workers| {
-        whyrec_core::top_k(index, queries, rows, k, filters, path, kernel, workers)
+        whyrec_core::top_k(index, queries, rows, &search, workers)
     })?;
     Ok((
         answer.offsets.into_pyarray(py),

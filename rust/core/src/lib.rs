@@ -44,5 +44,5 @@ pub use item_index::ItemIndex;
 pub use kernel::Kernel;
 pub use ragged::Ragged;
 pub use score_pairs::score_pairs;
-pub use top_k::{Path, Ranking, Shard, merge, top_k};
+pub use top_k::{Path, Ranking, Search, Shard, merge, top_k};
 pub use workers::{Workers, supervise};

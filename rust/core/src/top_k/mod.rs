@@ -32,6 +32,34 @@ use scan::Scan;
 pub use merge::{Shard, merge};
 pub use plan::Path;
 
+/// How many items are asked for, which may be in the answer, and the way to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
+    /// How many items a query gets at most; at least 1.
+    pub k: usize,
+
+    /// Which items may be in the answer.
+    pub filters: Filters<'a>,
+
+    /// Which way scores are found.
+    pub path: Path,
+
+    /// The code that does the counting.
+    pub kernel: Kernel,
+}
+
+impl Search<'_> {
+    /// The k best of all items, in the fastest way.
+    pub fn new(k: usize) -> Self {
+        Self {
+            k,
+            filters: Filters::default(),
+            path: Path::Fastest,
+            kernel: Kernel::fastest(),
+        }
+    }
+}
+
 /// Items and scores of all queries, best first; a query may have fewer than k.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ranking {
@@ -45,17 +73,20 @@ pub struct Ranking {
     pub scores: Vec<f32>,
 }
 
-/// Find the k best items of each of `rows` queries (row-major).
+/// Find the best items of each of `rows` queries (row-major).
 pub fn top_k(
     index: &ItemIndex,
     queries: &[f32],
     rows: usize,
-    k: usize,
-    filters: Filters,
-    path: Path,
-    kernel: Kernel,
+    search: &Search,
     workers: &Workers,
 ) -> Result<Ranking, Error> {
+    let Search {
+        k,
+        filters,
+        path,
+        kernel,
+    } = *search;
     if k == 0 {
         return Err(Error::TooSmall {
             argument: "k",

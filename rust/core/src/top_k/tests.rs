@@ -99,10 +99,7 @@ proptest! {
         case in case(), k in 1_usize..80, count in 1_usize..4, scalar: bool
     ) {
         let kernel = if scalar { Kernel::scalar() } else { Kernel::fastest() };
-        let found = top_k(
-            &case.index(), &case.queries, case.rows, k, Filters::default(), Path::Fastest, kernel,
-            &workers(count),
-        );
+        let found = top_k(&case.index(), &case.queries, case.rows, &Search { kernel, ..Search::new(k) }, &workers(count));
         prop_assert_eq!(found, Ok(case.expected(k, |_, _| true)));
     }
 
@@ -134,10 +131,7 @@ proptest! {
             let dropped = &turned.sets[if excluded_shared { 0 } else { row }];
             kept.contains(&item) && !dropped.contains(&item)
         });
-        let found = top_k(
-            &case.index(), &case.queries, case.rows, k, filters, Path::Fastest, Kernel::fastest(),
-            &workers(2),
-        );
+        let found = top_k(&case.index(), &case.queries, case.rows, &Search { filters, ..Search::new(k) }, &workers(2));
         prop_assert_eq!(found, Ok(expected));
     }
 }
@@ -166,10 +160,10 @@ fn many_blocks_and_threads_give_the_bits_of_one_query_on_one_thread() {
             &index,
             queries,
             rows,
-            k,
-            Filters::default(),
-            Path::Fastest,
-            kernel,
+            &Search {
+                kernel,
+                ..Search::new(k)
+            },
             &workers(count),
         )
         .unwrap()
@@ -199,10 +193,10 @@ fn k_of_none_is_refused() {
         &index,
         &[1.0],
         1,
-        0,
-        Filters::default(),
-        Path::Fastest,
-        Kernel::scalar(),
+        &Search {
+            kernel: Kernel::scalar(),
+            ..Search::new(0)
+        },
         &workers(1),
     );
     assert_eq!(
@@ -214,34 +208,14 @@ fn k_of_none_is_refused() {
 #[test]
 fn more_than_there_are_is_all_there_are() {
     let index = ItemIndex::new(&[1.0, 2.0], 2, 1, &[0.0; 2], &workers(1)).unwrap();
-    let all = top_k(
-        &index,
-        &[1.0],
-        1,
-        usize::MAX,
-        Filters::default(),
-        Path::Fastest,
-        Kernel::fastest(),
-        &workers(1),
-    );
+    let all = top_k(&index, &[1.0], 1, &Search::new(usize::MAX), &workers(1));
     assert_eq!(all.unwrap().items, [1, 0]);
 }
 
 #[test]
 fn scores_that_may_overflow_are_refused() {
     let index = ItemIndex::new(&[1e30, 1.0], 2, 1, &[0.0; 2], &workers(1)).unwrap();
-    let search = |query: f32| {
-        top_k(
-            &index,
-            &[1.0, query],
-            2,
-            1,
-            Filters::default(),
-            Path::Fastest,
-            Kernel::fastest(),
-            &workers(1),
-        )
-    };
+    let search = |query: f32| top_k(&index, &[1.0, query], 2, &Search::new(1), &workers(1));
     assert!(search(1e8).is_ok());
     assert!(matches!(
         search(1e9),
@@ -253,16 +227,7 @@ fn scores_that_may_overflow_are_refused() {
 fn a_query_that_is_not_finite_is_named() {
     let index = ItemIndex::new(&[1.0, 2.0], 1, 2, &[0.0], &workers(1)).unwrap();
     let queries = [0.0, 1.0, 2.0, f32::NAN];
-    let error = top_k(
-        &index,
-        &queries,
-        2,
-        1,
-        Filters::default(),
-        Path::Fastest,
-        Kernel::fastest(),
-        &workers(1),
-    );
+    let error = top_k(&index, &queries, 2, &Search::new(1), &workers(1));
     assert_eq!(
         error.unwrap_err().to_string(),
         "queries: row 1, column 1 is NaN; every value must be finite"
@@ -387,10 +352,11 @@ fn search(
         index,
         queries,
         rows,
-        k,
-        filters,
-        path,
-        Kernel::fastest(),
+        &Search {
+            filters,
+            path,
+            ..Search::new(k)
+        },
         &workers(2),
     )
     .unwrap()
@@ -470,7 +436,7 @@ proptest! {
         for path in [Path::Codes, Path::Rows, Path::Fastest] {
             for count in [1, 3] {
                 let found =
-                    top_k(&index, &queries, case.rows, k, filters, path, kernel, &workers(count)).unwrap();
+                    top_k(&index, &queries, case.rows, &Search { k, filters, path, kernel }, &workers(count)).unwrap();
                 prop_assert_eq!(&found, &expected);
             }
         }
@@ -566,10 +532,10 @@ fn a_file_whose_order_was_altered_is_refused_and_never_a_fault() {
         &index,
         &case.queries(),
         2,
-        10,
-        Filters::default(),
-        Path::Codes,
-        Kernel::fastest(),
+        &Search {
+            path: Path::Codes,
+            ..Search::new(10)
+        },
         &workers(2),
     );
     assert!(
@@ -592,10 +558,10 @@ fn masks_that_do_not_fit_are_named() {
             &index,
             &[1.0, 2.0],
             2,
-            1,
-            filters,
-            Path::Fastest,
-            Kernel::fastest(),
+            &Search {
+                filters,
+                ..Search::new(1)
+            },
             &workers(1),
         );
         found.unwrap_err().to_string()

@@ -12,7 +12,7 @@ pub(super) fn reach<const QUERIES: usize>(
     let mut any = false;
     for (tile, scales) in block.scales.chunks_exact(LANES).enumerate() {
         let codes = &block.codes[tile * pairs * STEP..(tile + 1) * pairs * STEP];
-        for query in 0..QUERIES {
+        for (query, reached) in reached.iter_mut().enumerate().take(QUERIES) {
             let mut sums = [queries.starts[query]; LANES];
             for (pair, codes) in codes.chunks_exact(STEP).enumerate() {
                 let both = queries.pairs[pair * QUERIES + query];
@@ -29,7 +29,7 @@ pub(super) fn reach<const QUERIES: usize>(
                 let bound = product.mul_add(queries.scales[query], bias);
                 lanes |= u16::from(bound >= queries.floors[query]) << lane;
             }
-            reached[query][tile] = lanes;
+            reached[tile] = lanes;
             any |= lanes != 0;
         }
     }
