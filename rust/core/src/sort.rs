@@ -7,16 +7,35 @@ use crate::workers::Workers;
 const AT_ONCE: usize = 1 << 18;
 
 /// Sort the values, looking now and then whether to go on; equal values may change places.
-pub(crate) fn sort<T: Ord>(values: &mut [T], workers: &Workers) -> Result<(), Error> {
+pub(crate) fn sort<T: Ord + Send>(values: &mut [T], workers: &Workers) -> Result<(), Error> {
+    let mut parts = Vec::new();
+    split(values, &mut parts, workers)?;
+    workers.share_out(
+        parts.into_iter(),
+        || (),
+        |(), part| {
+            part.sort_unstable();
+            Ok(())
+        },
+    )?;
+    Ok(())
+}
+
+/// Split the values into parts, all of one before all of the next.
+fn split<'a, T: Ord>(
+    values: &'a mut [T],
+    parts: &mut Vec<&'a mut [T]>,
+    workers: &Workers,
+) -> Result<(), Error> {
     workers.go_on()?;
     if values.len() <= AT_ONCE {
-        values.sort_unstable();
+        parts.push(values);
         return Ok(());
     }
     let middle = values.len() / 2;
     let (before, _, after) = values.select_nth_unstable(middle);
-    sort(before, workers)?;
-    sort(after, workers)
+    split(before, parts, workers)?;
+    split(after, parts, workers)
 }
 
 #[cfg(test)]

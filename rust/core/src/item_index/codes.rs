@@ -256,26 +256,79 @@ fn code_block(
     bounds
 }
 
+/// Values that are coded side by side, so that none waits for the one before it.
+const SIDE_BY_SIDE: usize = 8;
+
 /// Code a row; return the scale s as bfloat16 and no less than ‖x − x̂‖ / s.
 fn code_row(row: &[f32], codes: &mut [i8]) -> (u16, f32) {
-    let largest = row
-        .iter()
-        .fold(0.0_f32, |most, value| most.max(value.abs()));
+    let mut largest = [0.0_f32; SIDE_BY_SIDE];
+    let values = row.chunks_exact(SIDE_BY_SIDE);
+    let (tail, n_whole) = (values.remainder(), row.len() - values.remainder().len());
+    for values in values.clone() {
+        for (largest, value) in largest.iter_mut().zip(values) {
+            *largest = if value.abs() > *largest {
+                value.abs()
+            } else {
+                *largest
+            };
+        }
+    }
+    let largest = largest
+        .into_iter()
+        .chain(tail.iter().map(|value| value.abs()))
+        .fold(0.0, f32::max);
     let bits = bfloat_above((largest / LARGEST_CODE).max(LEAST_SCALE));
     let scale = from_bfloat(bits);
-    let inverse = 1.0 / scale;
-    let mut square = 0.0_f32;
-    for (code, value) in codes.iter_mut().zip(row) {
-        // Adding 1.5·2²³ rounds to a whole number, which is then in the lowest bits.
-        let shifted = (value * inverse).clamp(-LARGEST_CODE, LARGEST_CODE) + 12_582_912.0;
-        *code = shifted.to_bits() as i8;
-        // Scale and code have 15 bits together, so their product is exact.
-        let residual = (value - f32::from(*code) * scale) * inverse;
-        square += residual * residual;
+    let code = Coding {
+        scale,
+        inverse: 1.0 / scale,
+    };
+    let mut squares = [0.0_f32; SIDE_BY_SIDE];
+    for (codes, values) in codes.chunks_exact_mut(SIDE_BY_SIDE).zip(values) {
+        for ((square, value), coded) in squares.iter_mut().zip(values).zip(codes) {
+            *square += code.of(*value, coded);
+        }
     }
+    let tail = tail
+        .iter()
+        .zip(&mut codes[n_whole..])
+        .map(|(value, coded)| code.of(*value, coded));
+    let square: f32 = tail.sum::<f32>() + squares.iter().sum::<f32>();
     // Each square is off by at most 7 roundings, and the sum by d more; none is negative.
     let slack = 1.0 + (row.len() + 4) as f64 * 2.0_f64.powi(-23);
     (bits, float_above((f64::from(square) * slack).sqrt()))
+}
+
+/// How the values of a row are coded.
+struct Coding {
+    scale: f32,
+    inverse: f32,
+}
+
+impl Coding {
+    /// Code a value, and return the square of what is left of it, in units of the scale.
+    #[inline]
+    fn of(&self, value: f32, code: &mut i8) -> f32 {
+        // Adding 1.5·2²³ rounds to a whole number, which is then in the lowest bits.
+        const SHIFT: f32 = 12_582_912.0;
+        let scaled = value * self.inverse;
+        // As `clamp`, which the compiler does not do side by side.
+        let scaled = if scaled > LARGEST_CODE {
+            LARGEST_CODE
+        } else {
+            scaled
+        };
+        let scaled = if scaled < -LARGEST_CODE {
+            -LARGEST_CODE
+        } else {
+            scaled
+        };
+        let shifted = scaled + SHIFT;
+        *code = shifted.to_bits() as i8;
+        // Scale and code have 15 bits together, so their product is exact.
+        let residual = (value - (shifted - SHIFT) * self.scale) * self.inverse;
+        residual * residual
+    }
 }
 
 /// The least bfloat16 that is no less than a finite number.
