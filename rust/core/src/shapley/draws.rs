@@ -74,8 +74,8 @@ mod tests {
         let unit = draw.unit();
         draw.choose(&mut order, 8, 8);
         assert_eq!(numbers, [0, 1, 4, 23, 2_972_244_636]);
-        assert_eq!(unit, 0.0);
-        assert_eq!(order, [0; 8]);
+        assert_eq!(unit, 0.6143593990165835);
+        assert_eq!(order, [7, 2, 6, 1, 4, 0, 3, 5]);
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod pairs;
 mod permutations;
 mod plan;
 mod regression;
+#[cfg(test)]
+mod tests;
 
 pub use coalitions::Coalitions;
 pub use every::{every_coalition, exact_shapley};
