@@ -103,6 +103,115 @@ def test_nobody_gets_nothing() -> None:
     assert found.shape == errors.shape == (0,)
 
 
+N_KEYS = 500
+"""Estimates of one game that are compared, each with draws of its own."""
+
+
+def estimated(
+    game: Game, n_players: int, estimator: Estimator, n_permutations: int
+) -> tuple[Float64Array, Float64Array]:
+    """Return many independent estimates and their errors, [N_KEYS, n_players] each."""
+    config = ShapleyConfig(
+        exact_players=0, tolerance=0, max_permutations=n_permutations, estimator=estimator
+    )
+    found = shapley_values([game] * N_KEYS, np.full(N_KEYS, n_players), np.arange(N_KEYS), config)
+    shape = N_KEYS, n_players
+    return found.contributions.reshape(shape), found.standard_errors.reshape(shape)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_standard_errors_are_as_large_as_the_errors(estimator: Estimator) -> None:
+    game = drawn_game(8, seed=1)
+    exact, _ = values_of(game, 8, EXACT)
+    found, errors = estimated(game, 8, estimator, 256)
+    ratios = (found - exact) / errors
+    # 64 quartets make them Student's t of 63 degrees, whose deviation is 1.016; 896 pairs less the
+    # 7 they fit come closer to 1. A deviation found from 500 is off by 1 / sqrt(2 * 500) = 0.032,
+    # and the furthest of 8 stays within four times that.
+    assert np.abs(ratios.std(axis=0) - 1.01).max() < 4 * 0.032 + 0.01
+    # Of 4,000 ratios 95 % are within 1.96, give or take 0.34 %: of t, 94.5 %.
+    assert abs((np.abs(ratios) < 1.96).mean() - 0.947) < 4 * 0.0035 + 0.003
+
+
+@pytest.mark.parametrize("n_permutations", [8, 64])
+def test_means_of_orders_are_unbiased_however_few(n_permutations: int) -> None:
+    game = drawn_game(6, seed=2)
+    exact, _ = values_of(game, 6, EXACT)
+    found, _ = estimated(game, 6, Estimator.PERMUTATIONS, n_permutations)
+    # The mean of 500 has a 500th of the variance; the furthest of 6 is within 4.5 deviations but
+    # for once in 24,000 seeds.
+    furthest = np.abs(found.mean(axis=0) - exact) / found.std(axis=0)
+    assert furthest.max() < 4.5 / N_KEYS**0.5
+
+
+def test_least_squares_come_closer_with_more_pairs_and_their_bias_goes_faster() -> None:
+    game = drawn_game(6, seed=2)
+    exact, _ = values_of(game, 6, EXACT)
+    errors = []
+    for n_permutations in (64, 1_024):
+        found, _ = estimated(game, 6, Estimator.PAIRED_COALITIONS, n_permutations)
+        # The bias is of the order of 1 / pairs, a deviation of 1 / sqrt(pairs).
+        bias = np.abs(found.mean(axis=0) - exact) / found.std(axis=0)
+        assert bias.max() < 0.1 + 4.5 / N_KEYS**0.5
+        errors.append(((found - exact) ** 2).mean())
+    # 16 times the pairs: a 16th of the variance, which 500 estimates of 6 tell to about 5 %.
+    assert 13 < errors[0] / errors[1] < 20
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_whatever_is_drawn_the_contributions_sum_to_what_is_shared(estimator: Estimator) -> None:
+    for n_players in (1, 2, 3, 9):
+        game = drawn_game(n_players, seed=3)
+        base, full = game(np.array([[False] * n_players, [True] * n_players]))
+        found, errors = estimated(game, n_players, estimator, 8)
+        np.testing.assert_allclose(found.sum(axis=1), full - base, rtol=0, atol=1e-12)
+        # Of two players both orders are in every quartet, and both coalitions in every pair.
+        assert (errors[:, 0] > 1e-12).any() == (n_players > 2)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_where_players_meet_by_twos_every_sample_is_exact(estimator: Estimator) -> None:
+    """Of what two players are worth together each gets half, in one order or in its reverse."""
+    random = np.random.default_rng(4)
+    alone, together = random.normal(size=15), np.triu(random.normal(size=(15, 15)), 1)
+
+    def game(coalitions: BoolArray) -> Float64Array:
+        present = coalitions.astype(np.float64)
+        values: Float64Array = 2 + present @ alone + ((present @ together) * present).sum(axis=1)
+        return values
+
+    config = ShapleyConfig(exact_players=0, tolerance=0, max_permutations=8, estimator=estimator)
+    found, errors = values_of(game, 15, config)
+    halves = alone + (together.sum(axis=0) + together.sum(axis=1)) / 2
+    np.testing.assert_allclose(found, halves, atol=1e-11)
+    assert errors.max() < 1e-11
+
+
+def game_of_twins(coalitions: BoolArray) -> Float64Array:
+    """Players 0 and 1 count alike, player 2 not at all."""
+    twins = coalitions[:, 0].astype(np.float64) + coalitions[:, 1]
+    others = coalitions[:, 3:] @ np.array([0.3, -1.0, 0.7, 1.1, 0.2])
+    values: Float64Array = np.tanh(twins * others) + others * np.sqrt(1 + twins)
+    return values
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_players_alike_get_the_same_and_who_adds_nothing_gets_nothing(
+    estimator: Estimator,
+) -> None:
+    exact, _ = values_of(game_of_twins, 8, EXACT)
+    np.testing.assert_allclose(exact[0], exact[1], rtol=0, atol=1e-14)
+    assert exact[2] == 0
+    found, errors = estimated(game_of_twins, 8, estimator, 128)
+    # Two errors never add up to more than their sum; 500 pairs of twins within 5 deviations.
+    assert (np.abs(found[:, 0] - found[:, 1]) <= 5 * (errors[:, 0] + errors[:, 1])).all()
+    if estimator == Estimator.PERMUTATIONS:
+        assert not found[:, 2].any()
+        assert not errors[:, 2].any()
+    else:
+        assert (np.abs(found[:, 2]) <= 5 * errors[:, 2]).all()
+
+
 def n_evaluated(n_players: int, estimator: Estimator, tolerance: float, most: int) -> int:
     """Return how many coalitions are evaluated, those of nobody and of all left out."""
     game, asked = drawn_game(n_players, seed=0), 0
@@ -128,7 +237,8 @@ def test_sampling_goes_on_until_the_tolerance_or_the_most_permutations(
     estimator: Estimator,
 ) -> None:
     loose, tight = (n_evaluated(10, estimator, each, 2_000) for each in (10.0, 0.5))
-    assert 16 * 9 == loose < tight < 2_000 * 9
+    begun_with = 32 if estimator == Estimator.PERMUTATIONS else 16
+    assert begun_with * 9 == loose < tight < 2_000 * 9
     assert n_evaluated(10, estimator, 0, 1_000) == 1_000 * 9
     assert n_evaluated(10, Estimator.PERMUTATIONS, 0, 333) == 332 * 9
     assert n_evaluated(10, Estimator.PERMUTATIONS, 0, 8) == 8 * 9

@@ -74,7 +74,7 @@ class _Quartets:
         self._offsets = offsets_of(n_players)
         self._means, self._squares = np.zeros((2, self._offsets[-1]))
         self.coalitions = 4 * (n_players - 1)
-        self.begin_with = np.full(len(n_players), 4)
+        self.begin_with = np.full(len(n_players), 8)
         self.at_once = np.maximum(2, _CELLS // (self.coalitions * n_players).clip(1))
         self.most = np.full(len(n_players), settings.max_permutations // 4)
 
