@@ -1,16 +1,12 @@
 //! Coalitions as rows of a matrix, the rows of all games one after the other.
 
 use super::draws::Draw;
-use super::plan::Plan;
+use super::plan::{Plan, filled};
 use crate::Error;
-use crate::error::reserve;
 use crate::workers::Workers;
 
 /// Cells that one task fills, about: well under a millisecond.
 pub(super) const BLOCK: usize = 1 << 18;
-
-/// Cells that are set to absent at once.
-const STRIDE: usize = 1 << 24;
 
 /// Coalitions of many games: a row for each coalition, a cell for each player.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,12 +29,7 @@ impl Coalitions {
             end = end.saturating_add(cells);
             offsets.push(i64::try_from(end).unwrap_or(i64::MAX));
         }
-        let mut cells = Vec::new();
-        reserve(&mut cells, end)?;
-        while cells.len() < end {
-            workers.go_on()?;
-            cells.resize(end.min(cells.len() + STRIDE), false);
-        }
+        let cells = filled(false, end, workers)?;
         Ok(Self { offsets, cells })
     }
 

@@ -1,9 +1,8 @@
 //! Every coalition: the exact Shapley values of games of few players.
 
 use super::coalitions::{BLOCK, Coalitions};
-use super::plan::{check_finite, check_length, finite};
+use super::plan::{check_finite, check_length, filled, finite};
 use crate::Error;
-use crate::error::reserve;
 use crate::workers::Workers;
 
 /// Most players of a game: a million coalitions.
@@ -64,11 +63,9 @@ pub fn exact_shapley(
         values.len(),
         n_values.fold(0, usize::saturating_add),
     )?;
-    check_finite("values", 0, values)?;
-    let mut contributions = Vec::new();
+    check_finite("values", 0, values, workers)?;
     let all = counts.clone().fold(0, usize::saturating_add);
-    reserve(&mut contributions, all)?;
-    contributions.resize(all, 0.0);
+    let mut contributions = filled(0.0, all, workers)?;
     let (mut left, mut rest) = (values, contributions.as_mut_slice());
     let tasks = counts.enumerate().flat_map(|(game, players)| {
         let (of_game, after) = left.split_at(1 << players);

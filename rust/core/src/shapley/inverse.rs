@@ -1,7 +1,7 @@
 //! The inverse of a symmetric positive definite matrix, by Cholesky's decomposition.
 
+use super::plan::filled;
 use crate::Error;
-use crate::error::reserve;
 use crate::workers::Workers;
 
 /// Share of a diagonal entry that must be left of it, once what the rows before explain is taken
@@ -19,7 +19,7 @@ pub(super) fn inverse(
     };
     let factor = inverse_of_factor(&factor, size, workers)?;
     // A⁻¹ = XᵀX with X = L⁻¹.
-    let mut inverse = square(size)?;
+    let mut inverse = square(size, workers)?;
     for row in factor.chunks_exact(size.max(1)) {
         for (place, &value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
             workers.go_on()?;
@@ -27,14 +27,20 @@ pub(super) fn inverse(
             add_multiple(&mut inverse[start..=start + place], value, &row[..=place]);
         }
     }
-    mirror(&mut inverse, size);
+    mirror(&mut inverse, size, workers)?;
     Ok(Some(inverse))
 }
 
 /// L, lower triangular, with A = LLᵀ.
 fn factor(matrix: &[f64], size: usize, workers: &Workers) -> Result<Option<Vec<f64>>, Error> {
-    let mut factor = square(size)?;
-    factor.copy_from_slice(matrix);
+    let mut factor = square(size, workers)?;
+    for (row, of_matrix) in factor
+        .chunks_mut(size.max(1))
+        .zip(matrix.chunks(size.max(1)))
+    {
+        workers.go_on()?;
+        row.copy_from_slice(of_matrix);
+    }
     let mut column = vec![0.0; size];
     for place in 0..size {
         let left = factor[place * size + place];
@@ -60,7 +66,7 @@ fn factor(matrix: &[f64], size: usize, workers: &Workers) -> Result<Option<Vec<f
 
 /// X = L⁻¹, lower triangular with zeros above.
 fn inverse_of_factor(factor: &[f64], size: usize, workers: &Workers) -> Result<Vec<f64>, Error> {
-    let mut inverse = square(size)?;
+    let mut inverse = square(size, workers)?;
     for row in 0..size {
         workers.go_on()?;
         let (before, mine) = inverse.split_at_mut(row * size);
@@ -77,21 +83,19 @@ fn inverse_of_factor(factor: &[f64], size: usize, workers: &Workers) -> Result<V
 }
 
 /// Copy what is below the diagonal to above it.
-pub(super) fn mirror(matrix: &mut [f64], size: usize) {
+pub(super) fn mirror(matrix: &mut [f64], size: usize, workers: &Workers) -> Result<(), Error> {
     for row in 0..size {
+        workers.go_on()?;
         for column in 0..row {
             matrix[column * size + row] = matrix[row * size + column];
         }
     }
+    Ok(())
 }
 
 /// A matrix of zeros.
-pub(super) fn square(size: usize) -> Result<Vec<f64>, Error> {
-    let mut matrix = Vec::new();
-    let cells = size.saturating_mul(size);
-    reserve(&mut matrix, cells)?;
-    matrix.resize(cells, 0.0);
-    Ok(matrix)
+pub(super) fn square(size: usize, workers: &Workers) -> Result<Vec<f64>, Error> {
+    filled(0.0, size.saturating_mul(size), workers)
 }
 
 /// values += factor · other

@@ -93,13 +93,13 @@ pub fn permutation_shapley(
     squared_deviations: &[f64],
     workers: &Workers,
 ) -> Result<PermutationMeans, Error> {
-    let mut rest = Values::new(plan, per_draw, values, base_values, full_values)?;
+    let mut rest = Values::new(plan, per_draw, values, base_values, full_values, workers)?;
     for (argument, known) in [
         ("contributions", contributions),
         ("squared_deviations", squared_deviations),
     ] {
         check_length(argument, known.len(), plan.players())?;
-        check_finite(argument, 0, known)?;
+        check_finite(argument, 0, known, workers)?;
     }
     if let Some(game) = plan.games().find(|game| game.drawn() < LEAST) {
         return Err(Error::TooFewDraws {
@@ -132,7 +132,7 @@ pub fn permutation_shapley(
         tasks,
         Scratch::default,
         |scratch, (game, values, [means, squares, errors])| {
-            values.check()?;
+            values.check(workers)?;
             if game.players < 2 {
                 means.fill(values.full - values.base);
                 return finite(means, game.number);

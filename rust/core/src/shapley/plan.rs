@@ -4,6 +4,11 @@ use std::ops::Range;
 
 use super::draws::Stream;
 use crate::Error;
+use crate::error::reserve;
+use crate::workers::Workers;
+
+/// Values that are filled or checked without looking up: some hundredths of a second.
+const STRIDE: usize = 1 << 22;
 
 /// Draws of many games, checked: each game has a number of players, a key and a range of draws.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +120,7 @@ impl<'a> Values<'a> {
         of_coalitions: &'a [f64],
         base: &'a [f64],
         full: &'a [f64],
+        workers: &Workers,
     ) -> Result<Self, Error> {
         let expected = plan
             .games()
@@ -123,7 +129,7 @@ impl<'a> Values<'a> {
         check_length("values", of_coalitions.len(), expected)?;
         for (argument, values) in [("base_values", base), ("full_values", full)] {
             check_length(argument, values.len(), plan.n_players.len())?;
-            check_finite(argument, 0, values)?;
+            check_finite(argument, 0, values, workers)?;
         }
         Ok(Self {
             first: 0,
@@ -150,8 +156,8 @@ impl<'a> Values<'a> {
 
 impl GameValues<'_> {
     /// Fail unless all values of coalitions are finite.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        check_finite("values", self.first, self.of_coalitions)
+    pub(super) fn check(&self, workers: &Workers) -> Result<(), Error> {
+        check_finite("values", self.first, self.of_coalitions, workers)
     }
 }
 
@@ -167,20 +173,35 @@ pub(super) fn finite(found: &[f64], game: usize) -> Result<(), Error> {
     })
 }
 
+/// As many values as asked for, all the same.
+pub(super) fn filled<T: Copy>(value: T, count: usize, workers: &Workers) -> Result<Vec<T>, Error> {
+    let mut values = Vec::new();
+    reserve(&mut values, count)?;
+    while values.len() < count {
+        workers.go_on()?;
+        values.resize(count.min(values.len() + STRIDE), value);
+    }
+    Ok(values)
+}
+
 /// Fail unless all values, of which the first stands at `first`, are finite.
 pub(super) fn check_finite(
     argument: &'static str,
     first: usize,
     values: &[f64],
+    workers: &Workers,
 ) -> Result<(), Error> {
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(position) => Err(Error::EntryNotFinite {
-            argument,
-            position: first + position,
-            value: values[position],
-        }),
-        None => Ok(()),
+    for (stride, values) in values.chunks(STRIDE).enumerate() {
+        workers.go_on()?;
+        if let Some(position) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::EntryNotFinite {
+                argument,
+                position: first + stride * STRIDE + position,
+                value: values[position],
+            });
+        }
     }
+    Ok(())
 }
 
 /// Fail unless there is one entry for each of `expected`.

@@ -20,7 +20,7 @@
 use super::draws::Stream;
 use super::inverse::{add_multiple, inverse, mirror, square};
 use super::pairs::{KIND, Sides, per_draw};
-use super::plan::{Game, GameValues, Plan, Values, finite};
+use super::plan::{Game, GameValues, Plan, Values, filled, finite};
 use crate::Error;
 use crate::error::reserve;
 use crate::workers::Workers;
@@ -52,7 +52,7 @@ pub fn paired_shapley(
     full_values: &[f64],
     workers: &Workers,
 ) -> Result<Regression, Error> {
-    let mut rest = Values::new(plan, per_draw, values, base_values, full_values)?;
+    let mut rest = Values::new(plan, per_draw, values, base_values, full_values, workers)?;
     if let Some(game) = plan
         .games()
         .find(|game| game.players > 1 && game.count < game.players)
@@ -60,8 +60,8 @@ pub fn paired_shapley(
         return Err(too_few(&game));
     }
     let mut found = Regression {
-        contributions: zeros(plan.players())?,
-        standard_errors: zeros(plan.players())?,
+        contributions: filled(0.0, plan.players(), workers)?,
+        standard_errors: filled(0.0, plan.players(), workers)?,
     };
     let mut contributions = found.contributions.as_mut_slice();
     let mut errors = found.standard_errors.as_mut_slice();
@@ -78,7 +78,7 @@ pub fn paired_shapley(
         tasks,
         Sides::default,
         |sides, (game, values, [contributions, errors])| {
-            values.check()?;
+            values.check(workers)?;
             let total = values.full - values.base;
             if game.players < 2 {
                 contributions.fill(total);
@@ -102,13 +102,6 @@ fn too_few(game: &Game) -> Error {
         found: game.count,
         least: game.players.max(game.count.saturating_add(1)),
     }
-}
-
-fn zeros(count: usize) -> Result<Vec<f64>, Error> {
-    let mut values = Vec::new();
-    reserve(&mut values, count)?;
-    values.resize(count, 0.0);
-    Ok(values)
 }
 
 /// The equations of a game, one for each pair.
@@ -219,7 +212,7 @@ impl Equations {
     /// Q, counted 64 pairs at a time.
     fn gram(&self, workers: &Workers) -> Result<Vec<f64>, Error> {
         let size = self.unknowns;
-        let mut gram = square(size)?;
+        let mut gram = square(size, workers)?;
         let mut columns = vec![0_u64; size];
         for first in (0..self.targets.len()).step_by(WORD) {
             columns.fill(0);
@@ -234,7 +227,7 @@ impl Equations {
                 }
             }
         }
-        mirror(&mut gram, size);
+        mirror(&mut gram, size, workers)?;
         Ok(gram)
     }
 
@@ -273,7 +266,9 @@ impl Equations {
         }
         let pairs = self.targets.len() as f64;
         for (error, sum) in errors.iter_mut().zip(&sums) {
-            let squares = (*error - sum * sum / pairs).max(0.0);
+            let squares = *error - sum * sum / pairs;
+            // Below 0 it is rounding, and no number where a square was too large for one.
+            let squares = if squares < 0.0 { 0.0 } else { squares };
             *error = (squares * (pairs - 1.0) / pairs).sqrt();
         }
         Ok(true)
