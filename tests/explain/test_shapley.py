@@ -5,10 +5,14 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
 from whyrec.explain import sampling
 from whyrec.explain.sampling import Estimator, Game
 from whyrec.explain.shapley import ShapleyConfig, ShapleyValues, shapley_values
+from whyrec.models import TwoTower
 from whyrec.types import BoolArray, Float64Array, Int64Array
 
 EXACT = ShapleyConfig()
@@ -292,6 +296,31 @@ def test_base_values_are_those_of_nobody() -> None:
     nobody = [game(np.zeros((1, n), bool))[0] for game, n in zip(games, (0, 4, 13), strict=True)]
     found = shapley_values(games, np.array([0, 4, 13]), np.zeros(3, np.int64), EXACT)
     assert found.base_values.tolist() == nobody
+
+
+def test_a_pair_draws_by_its_events_and_its_item_wherever_it_stands(
+    shop: Dataset, tower: TwoTower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, int, bytes]] = []
+
+    def recorded(histories: Histories, item: int, coalitions: BoolArray) -> Float64Array:
+        drawn.append((len(histories.items), item, coalitions.tobytes()))
+        return np.zeros(len(coalitions))
+
+    monkeypatch.setattr(tower, "coalition_values", recorded)
+    explainer = SAMPLED.fit(tower, shop)
+    users = np.array([4, 5, 6, 4])
+    histories = shop.histories(users)
+    # Everybody's pairs are of as many players, since only that many events are left of each.
+    fewest = int(histories.counts().min())
+    places = np.arange(len(histories.items)) - np.repeat(histories.offsets[:-1], histories.counts())
+    histories = histories.only_events(places < fewest)
+    pairs = Pairs(np.array([0, 1, 2, 3, 0], np.int32), np.array([5, 5, 5, 5, 9], np.int32))
+    explainer.explain(histories, pairs, np.zeros(5))
+    rounds = [cells for _, _, cells in drawn[5:10]]
+    assert len({len(cells) for cells in rounds}) == 1
+    assert rounds[0] == rounds[3]
+    assert len(set(rounds)) == 4
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

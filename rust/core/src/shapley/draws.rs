@@ -96,12 +96,12 @@ mod tests {
 
     #[test]
     fn numbers_below_an_end_are_equally_likely() {
-        // 3 · 2³⁰ is where taking a remainder would be furthest from even: the lowest third of the
-        // numbers would come as often as the other two together.
+        // With 3 · 2³⁰ as the end, every third number would come twice as often as the others if all
+        // 2³² were shared out.
         let end = 3 << 30;
         let stream = Stream::new(0, 0, b"uniform\0");
         let thirds = (0..30_000).fold([0_i32; 3], |mut counts, number| {
-            counts[(stream.draw(number).below(end) >> 30) as usize] += 1;
+            counts[(stream.draw(number).below(end) % 3) as usize] += 1;
             counts
         });
         // 10,000 each, with a standard deviation of 82.

@@ -509,6 +509,16 @@ fn bad_values_are_named() {
         paired(&[1e308, -1e308, 1e308, -1e308], two),
         "values: the sum of game 1 overflows float64"
     );
+    let games = Games::of(&[(2, 0, 0, 2), (2, 0, 0, 2)]);
+    let mut bad = zero;
+    bad[5] = nan;
+    let error = on(1, |workers| {
+        paired_shapley(&games.plan()?, &bad, two, two, workers)
+    });
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        format!("values: entry 5 is NaN{finite}")
+    );
     // Finite contributions whose squared errors are not.
     let games = Games::of(&[(3, 0, 0, 30)]);
     let values: Vec<f64> = (0..60).map(|place| f64::from(place % 7) * 1e200).collect();
