@@ -13,14 +13,27 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import ClassVar, final
 
-from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array, UInt8Array
+from whyrec.types import (
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    Int32Array,
+    Int64Array,
+    UInt8Array,
+)
 
 __all__ = [
     "ItemIndex",
     "Strength",
+    "every_coalition",
+    "exact_shapley",
     "fold",
     "global_importance",
     "merge",
+    "paired_coalitions",
+    "paired_shapley",
+    "permutation_coalitions",
+    "permutation_shapley",
     "score_pairs",
     "strongest",
     "top_k",
@@ -178,4 +191,109 @@ def global_importance(
 
     Returns counts (int64 [n_keys]), sums and sums of absolute values (float64 [n_keys]). Those of
     two parts of the data add up to those of both.
+    """
+
+def every_coalition(
+    n_players: Int64Array, *, threads: int | None = None
+) -> tuple[Int64Array, BoolArray]:
+    """Plan all coalitions of games of few players.
+
+    n_players: int64 [n_games], at most 20 each. Coalition c of a game has player i if bit i of c is
+    set: the first is that of nobody, the last that of all.
+
+    Returns offsets (int64 [n_games + 1]) and cells (bool): those of game g are from offsets[g] to
+    offsets[g + 1], a row of n_players[g] for each coalition.
+    """
+
+def exact_shapley(
+    n_players: Int64Array, values: Float64Array, *, threads: int | None = None
+) -> Float64Array:
+    """Reduce the values of all coalitions to Shapley values.
+
+    values: float64, finite, one for each coalition of `every_coalition` for the same n_players.
+
+    Returns float64 [n_players of all games]. A player that adds nothing gets exactly 0.
+    """
+
+def permutation_coalitions(
+    n_players: Int64Array,
+    keys: Int64Array,
+    first: Int64Array,
+    counts: Int64Array,
+    seed: int,
+    *,
+    threads: int | None = None,
+) -> tuple[Int64Array, BoolArray]:
+    """Plan quartets of orders: one, the same begun in its middle, and both reversed.
+
+    n_players, keys, first and counts: int64 [n_games]; seed: from 0 to 2**64 - 1. Of each game the
+    quartets first to first + counts - 1 are planned. A quartet depends on the seed, the key of its
+    game and its number alone, so sampling goes on with any first. Each quartet is of
+    4 (n_players - 1) coalitions, those of nobody and of all left out.
+
+    Returns offsets (int64 [n_games + 1]) and cells (bool), as `every_coalition` does.
+    """
+
+def permutation_shapley(
+    n_players: Int64Array,
+    keys: Int64Array,
+    first: Int64Array,
+    counts: Int64Array,
+    seed: int,
+    values: Float64Array,
+    base_values: Float64Array,
+    full_values: Float64Array,
+    contributions: Float64Array,
+    squared_deviations: Float64Array,
+    *,
+    threads: int | None = None,
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Add what planned quartets say to what is known from those before them.
+
+    n_players to seed: as they were planned. values: float64, finite, one for each coalition of
+    `permutation_coalitions`; base_values and full_values: float64 [n_games], of nobody and of all.
+    contributions and squared_deviations: float64 [n_players of all games], as returned for the
+    quartets before first; zeros where there are none. In however many parts the quartets come, the
+    bits are the same. There must be two quartets or more, with those before.
+
+    Returns contributions, which of a game sum to its full less its base value, the sums of squared
+    deviations from them, and their standard errors: float64 [n_players of all games] each.
+    """
+
+def paired_coalitions(
+    n_players: Int64Array,
+    keys: Int64Array,
+    first: Int64Array,
+    counts: Int64Array,
+    seed: int,
+    *,
+    threads: int | None = None,
+) -> tuple[Int64Array, BoolArray]:
+    """Plan pairs of a coalition, drawn as the Shapley kernel weighs it, and its complement.
+
+    n_players to seed: as for `permutation_coalitions`, with pairs in the place of quartets.
+
+    Returns offsets (int64 [n_games + 1]) and cells (bool), as `every_coalition` does.
+    """
+
+def paired_shapley(
+    n_players: Int64Array,
+    keys: Int64Array,
+    first: Int64Array,
+    counts: Int64Array,
+    seed: int,
+    values: Float64Array,
+    base_values: Float64Array,
+    full_values: Float64Array,
+    *,
+    threads: int | None = None,
+) -> tuple[Float64Array, Float64Array]:
+    """Reduce the values of planned pairs by least squares, as KernelSHAP does.
+
+    n_players to seed: as they were planned. values: float64, finite, one for each coalition of
+    `paired_coalitions`; base_values and full_values: float64 [n_games], of nobody and of all. Pairs
+    that do not determine contributions and errors are refused: it takes n_players of them or more.
+
+    Returns contributions, which of a game sum to its full less its base value, and their standard
+    errors: float64 [n_players of all games] each.
     """

@@ -1,13 +1,31 @@
+import json
+from dataclasses import asdict
 from itertools import permutations
 
 import numpy as np
 import pytest
 
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
-from whyrec.explain.shapley import Game, ShapleyConfig, shapley_values
-from whyrec.types import BoolArray, Float64Array
+from whyrec.explain import sampling
+from whyrec.explain.sampling import Estimator, Game
+from whyrec.explain.shapley import ShapleyConfig, ShapleyValues, shapley_values
+from whyrec.models import TwoTower
+from whyrec.types import BoolArray, Float64Array, Int64Array
 
 EXACT = ShapleyConfig()
+SAMPLED = ShapleyConfig(exact_players=0, tolerance=0, max_permutations=64)
+ESTIMATORS = list(Estimator)
+
+
+def values_of(
+    game: Game, n_players: int, config: ShapleyConfig, key: int = 0
+) -> tuple[Float64Array, Float64Array]:
+    """Return the values of one game, and their errors."""
+    found = shapley_values([game], np.array([n_players]), np.array([key]), config)
+    return found.contributions, found.standard_errors
 
 
 def drawn_game(n_players: int, seed: int) -> Game:
@@ -40,7 +58,7 @@ def by_definition(game: Game, n_players: int) -> Float64Array:
 @pytest.mark.parametrize("n_players", [1, 2, 3, 5])
 def test_exact_values_are_those_of_the_definition(n_players: int) -> None:
     game = drawn_game(n_players, seed=n_players)
-    found, errors = shapley_values(game, n_players, EXACT)
+    found, errors = values_of(game, n_players, EXACT)
     np.testing.assert_allclose(found, by_definition(game, n_players), atol=1e-12)
     assert not errors.any()
 
@@ -54,7 +72,7 @@ def test_the_owner_of_the_right_glove_gets_two_thirds() -> None:
         )
         return pairs
 
-    found, _ = shapley_values(game, 3, EXACT)
+    found, _ = values_of(game, 3, EXACT)
     np.testing.assert_allclose(found, [1 / 6, 1 / 6, 4 / 6], atol=1e-12)
 
 
@@ -66,7 +84,7 @@ def test_in_a_weighted_vote_power_is_how_often_one_decides() -> None:
         won: Float64Array = (coalitions @ weights >= 5).astype(np.float64)
         return won
 
-    found, _ = shapley_values(game, 4, EXACT)
+    found, _ = values_of(game, 4, EXACT)
     np.testing.assert_allclose(found, [9 / 12, 1 / 12, 1 / 12, 1 / 12], atol=1e-12)
 
 
@@ -77,72 +95,242 @@ def test_of_a_sum_each_player_gets_its_own_term_however_it_is_found() -> None:
         values: Float64Array = 3 + coalitions @ terms
         return values
 
-    found, errors = shapley_values(game, 30, EXACT)
+    found, errors = values_of(game, 30, EXACT)
     np.testing.assert_allclose(found, terms, atol=1e-12)
     assert errors.max() < 1e-7
-    few, _ = shapley_values(lambda c: game(np.pad(c, ((0, 0), (0, 22)))), 8, EXACT)
+    few, _ = values_of(lambda c: game(np.pad(c, ((0, 0), (0, 22)))), 8, EXACT)
     np.testing.assert_allclose(few, terms[:8], atol=1e-12)
 
 
 def test_nobody_gets_nothing() -> None:
-    found, errors = shapley_values(drawn_game(0, 0), 0, EXACT)
+    found, errors = values_of(drawn_game(0, 0), 0, EXACT)
     assert found.shape == errors.shape == (0,)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_samples_are_within_their_error_of_the_exact_values(seed: int) -> None:
-    game = drawn_game(8, seed)
-    exact, _ = shapley_values(game, 8, EXACT)
-    config = ShapleyConfig(exact_players=0, max_permutations=2_000, tolerance=0, seed=seed)
-    found, errors = shapley_values(game, 8, config)
-    assert (errors > 0).all()
-    assert errors.max() < 0.05
-    assert (np.abs(found - exact) < 4.5 * errors).all()
-    # What is told of all players together has no error at all.
-    np.testing.assert_allclose(found.sum(), exact.sum(), atol=1e-9)
+N_KEYS = 500
+"""Estimates of one game that are compared, each with draws of its own."""
 
 
-def test_the_standard_error_is_honest() -> None:
-    game = drawn_game(6, seed=1)
-    exact, _ = shapley_values(game, 6, EXACT)
-    ratios = []
-    for seed in range(60):
-        config = ShapleyConfig(exact_players=0, max_permutations=256, tolerance=0, seed=seed)
-        found, errors = shapley_values(game, 6, config)
-        ratios.append((found - exact) / errors)
-    every = np.array(ratios)
-    assert 0.90 < (np.abs(every) < 1.96).mean() < 0.98  # 95 % if the error is what it says
-    assert 0.85 < every.std() < 1.15
-    assert np.abs(every.mean(axis=0)).max() < 4 / 60**0.5
+def estimated(
+    game: Game, n_players: int, estimator: Estimator, n_permutations: int
+) -> tuple[Float64Array, Float64Array]:
+    """Return many independent estimates and their errors, [N_KEYS, n_players] each."""
+    config = ShapleyConfig(
+        exact_players=0, tolerance=0, max_permutations=n_permutations, estimator=estimator
+    )
+    found = shapley_values([game] * N_KEYS, np.full(N_KEYS, n_players), np.arange(N_KEYS), config)
+    shape = N_KEYS, n_players
+    return found.contributions.reshape(shape), found.standard_errors.reshape(shape)
 
 
-def test_sampling_goes_on_until_the_tolerance_or_the_most_permutations() -> None:
-    game, asked = drawn_game(10, seed=0), 0
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_standard_errors_are_as_large_as_the_errors(estimator: Estimator) -> None:
+    game = drawn_game(8, seed=1)
+    exact, _ = values_of(game, 8, EXACT)
+    found, errors = estimated(game, 8, estimator, 256)
+    ratios = (found - exact) / errors
+    # 64 quartets make them Student's t of 63 degrees, whose deviation is 1.016; 896 pairs less the
+    # 7 they fit come closer to 1. A deviation found from 500 is off by 1 / sqrt(2 * 500) = 0.032,
+    # and the furthest of 8 stays within four times that.
+    assert np.abs(ratios.std(axis=0) - 1.01).max() < 4 * 0.032 + 0.01
+    # Of 4,000 ratios 95 % are within 1.96, give or take 0.34 %: of t, 94.5 %.
+    assert abs((np.abs(ratios) < 1.96).mean() - 0.947) < 4 * 0.0035 + 0.003
+
+
+@pytest.mark.parametrize("n_permutations", [8, 64])
+def test_means_of_orders_are_unbiased_however_few(n_permutations: int) -> None:
+    game = drawn_game(6, seed=2)
+    exact, _ = values_of(game, 6, EXACT)
+    found, _ = estimated(game, 6, Estimator.PERMUTATIONS, n_permutations)
+    # The mean of 500 has a 500th of the variance; the furthest of 6 is within 4.5 deviations but
+    # for once in 24,000 seeds.
+    furthest = np.abs(found.mean(axis=0) - exact) / found.std(axis=0)
+    assert furthest.max() < 4.5 / N_KEYS**0.5
+
+
+def test_least_squares_come_closer_with_more_pairs_and_their_bias_goes_faster() -> None:
+    game = drawn_game(6, seed=2)
+    exact, _ = values_of(game, 6, EXACT)
+    errors = []
+    for n_permutations in (64, 1_024):
+        found, _ = estimated(game, 6, Estimator.PAIRED_COALITIONS, n_permutations)
+        # The bias is of the order of 1 / pairs, a deviation of 1 / sqrt(pairs).
+        bias = np.abs(found.mean(axis=0) - exact) / found.std(axis=0)
+        assert bias.max() < 0.1 + 4.5 / N_KEYS**0.5
+        errors.append(((found - exact) ** 2).mean())
+    # 16 times the pairs: a 16th of the variance, which 500 estimates of 6 tell to about 5 %.
+    assert 13 < errors[0] / errors[1] < 20
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_whatever_is_drawn_the_contributions_sum_to_what_is_shared(estimator: Estimator) -> None:
+    for n_players in (1, 2, 3, 9):
+        game = drawn_game(n_players, seed=3)
+        base, full = game(np.array([[False] * n_players, [True] * n_players]))
+        found, errors = estimated(game, n_players, estimator, 8)
+        np.testing.assert_allclose(found.sum(axis=1), full - base, rtol=0, atol=1e-12)
+        # Of two players both orders are in every quartet, and both coalitions in every pair.
+        assert (errors[:, 0] > 1e-12).any() == (n_players > 2)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_where_players_meet_by_twos_every_sample_is_exact(estimator: Estimator) -> None:
+    """Of what two players are worth together each gets half, in one order or in its reverse."""
+    random = np.random.default_rng(4)
+    alone, together = random.normal(size=15), np.triu(random.normal(size=(15, 15)), 1)
+
+    def game(coalitions: BoolArray) -> Float64Array:
+        present = coalitions.astype(np.float64)
+        values: Float64Array = 2 + present @ alone + ((present @ together) * present).sum(axis=1)
+        return values
+
+    config = ShapleyConfig(exact_players=0, tolerance=0, max_permutations=8, estimator=estimator)
+    found, errors = values_of(game, 15, config)
+    halves = alone + (together.sum(axis=0) + together.sum(axis=1)) / 2
+    np.testing.assert_allclose(found, halves, atol=1e-11)
+    assert errors.max() < 1e-11
+
+
+def game_of_twins(coalitions: BoolArray) -> Float64Array:
+    """Players 0 and 1 count alike, player 2 not at all."""
+    twins = coalitions[:, 0].astype(np.float64) + coalitions[:, 1]
+    others = coalitions[:, 3:] @ np.array([0.3, -1.0, 0.7, 1.1, 0.2])
+    values: Float64Array = np.tanh(twins * others) + others * np.sqrt(1 + twins)
+    return values
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_players_alike_get_the_same_and_who_adds_nothing_gets_nothing(
+    estimator: Estimator,
+) -> None:
+    exact, _ = values_of(game_of_twins, 8, EXACT)
+    np.testing.assert_allclose(exact[0], exact[1], rtol=0, atol=1e-14)
+    assert exact[2] == 0
+    found, errors = estimated(game_of_twins, 8, estimator, 128)
+    # Two errors never add up to more than their sum; 500 pairs of twins within 5 deviations.
+    assert (np.abs(found[:, 0] - found[:, 1]) <= 5 * (errors[:, 0] + errors[:, 1])).all()
+    if estimator == Estimator.PERMUTATIONS:
+        assert not found[:, 2].any()
+        assert not errors[:, 2].any()
+    else:
+        assert (np.abs(found[:, 2]) <= 5 * errors[:, 2]).all()
+
+
+def n_evaluated(n_players: int, estimator: Estimator, tolerance: float, most: int) -> int:
+    """Return how many coalitions are evaluated, those of nobody and of all left out."""
+    game, asked = drawn_game(n_players, seed=0), 0
 
     def counted(coalitions: BoolArray) -> Float64Array:
         nonlocal asked
-        asked += len(coalitions)
+        mixed = coalitions.any(axis=1) & ~coalitions.all(axis=1)
+        assert mixed.all() or len(coalitions) == 2
+        asked += int(mixed.sum())
         return game(coalitions)
 
-    n_asked = []
-    for tolerance, most in ((10.0, 1_000), (0.5, 1_000), (0.0, 1_000), (0.0, 333), (0.0, 4)):
-        asked = 0
-        config = ShapleyConfig(exact_players=0, tolerance=tolerance, max_permutations=most)
-        found, errors = shapley_values(counted, 10, config)
-        n_asked.append(asked // 11)
-        if tolerance:
-            assert errors.max() <= tolerance * np.abs(found).mean()
-    assert n_asked[0] < n_asked[1] < n_asked[2]
-    assert n_asked[2:] == [1_000, 332, 4]
+    config = ShapleyConfig(
+        exact_players=0, tolerance=tolerance, max_permutations=most, estimator=estimator
+    )
+    found, errors = values_of(counted, n_players, config)
+    if tolerance:
+        assert errors.max() <= tolerance * np.abs(found).mean()
+    return asked
 
 
-def test_the_same_seed_gives_the_same_estimate() -> None:
-    config = ShapleyConfig(exact_players=0, max_permutations=32)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_sampling_goes_on_until_the_tolerance_or_the_most_permutations(
+    estimator: Estimator,
+) -> None:
+    loose, tight = (n_evaluated(10, estimator, each, 2_000) for each in (10.0, 0.5))
+    begun_with = 32 if estimator == Estimator.PERMUTATIONS else 16
+    assert begun_with * 9 == loose < tight < 2_000 * 9
+    assert n_evaluated(10, estimator, 0, 1_000) == 1_000 * 9
+    assert n_evaluated(10, Estimator.PERMUTATIONS, 0, 333) == 332 * 9
+    assert n_evaluated(10, Estimator.PERMUTATIONS, 0, 8) == 8 * 9
+    assert n_evaluated(10, Estimator.PAIRED_COALITIONS, 0, 333) == 2 * (333 * 9 // 2)
+    assert n_evaluated(10, Estimator.PAIRED_COALITIONS, 0, 8) == 128
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_the_seed_and_the_key_say_what_is_drawn(estimator: Estimator) -> None:
     game = drawn_game(9, seed=0)
-    one, again = (shapley_values(game, 9, config)[0] for _ in range(2))
+    config = ShapleyConfig(exact_players=0, max_permutations=32, estimator=estimator)
+    one, again = (values_of(game, 9, config)[0] for _ in range(2))
     np.testing.assert_array_equal(one, again)
-    other, _ = shapley_values(game, 9, ShapleyConfig(exact_players=0, max_permutations=32, seed=1))
-    assert (one != other).any()
+    seeded = ShapleyConfig(exact_players=0, max_permutations=32, estimator=estimator, seed=1)
+    assert (one != values_of(game, 9, seeded)[0]).any()
+    assert (one != values_of(game, 9, config, key=1)[0]).any()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_game_gets_the_same_bits_in_any_company(
+    estimator: Estimator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_players = np.array([3, 0, 9, 1, 7, 11, 2, 12])
+    games = [drawn_game(int(n), seed=int(n)) for n in n_players]
+    keys = np.arange(len(games)) * 7 - 20
+    config = ShapleyConfig(
+        exact_players=2, tolerance=0.3, max_permutations=256, estimator=estimator
+    )
+
+    def found_of(chosen: Int64Array) -> ShapleyValues:
+        return shapley_values(
+            [games[game] for game in chosen], n_players[chosen], keys[chosen], config
+        )
+
+    everybody = np.arange(len(games))
+    whole = found_of(everybody)
+    # Where few cells are held at once, games are planned in other parts, each the same.
+    cells = sampling._CELLS
+    for held, order in ((cells, everybody[::-1]), (cells, everybody[2:3]), (30_000, everybody)):
+        monkeypatch.setattr(sampling, "_CELLS", held)
+        found = found_of(order)
+        starts = np.cumsum(n_players) - n_players
+        players = np.concatenate([starts[game] + np.arange(n_players[game]) for game in order])
+        np.testing.assert_array_equal(found.contributions, whole.contributions[players])
+        np.testing.assert_array_equal(found.standard_errors, whole.standard_errors[players])
+        np.testing.assert_array_equal(found.base_values, whole.base_values[order])
+
+
+def test_base_values_are_those_of_nobody() -> None:
+    games = [drawn_game(n, seed=n) for n in (0, 4, 13)]
+    nobody = [game(np.zeros((1, n), bool))[0] for game, n in zip(games, (0, 4, 13), strict=True)]
+    found = shapley_values(games, np.array([0, 4, 13]), np.zeros(3, np.int64), EXACT)
+    assert found.base_values.tolist() == nobody
+
+
+def test_a_pair_draws_by_its_events_and_its_item_wherever_it_stands(
+    shop: Dataset, tower: TwoTower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, int, bytes]] = []
+
+    def recorded(histories: Histories, item: int, coalitions: BoolArray) -> Float64Array:
+        drawn.append((len(histories.items), item, coalitions.tobytes()))
+        return np.zeros(len(coalitions))
+
+    monkeypatch.setattr(tower, "coalition_values", recorded)
+    explainer = SAMPLED.fit(tower, shop)
+    users = np.array([4, 5, 6, 4])
+    histories = shop.histories(users)
+    # Everybody's pairs are of as many players, since only that many events are left of each.
+    fewest = int(histories.counts().min())
+    places = np.arange(len(histories.items)) - np.repeat(histories.offsets[:-1], histories.counts())
+    histories = histories.only_events(places < fewest)
+    pairs = Pairs(np.array([0, 1, 2, 3, 0], np.int32), np.array([5, 5, 5, 5, 9], np.int32))
+    explainer.explain(histories, pairs, np.zeros(5))
+    rounds = [cells for _, _, cells in drawn[5:10]]
+    assert len({len(cells) for cells in rounds}) == 1
+    assert rounds[0] == rounds[3]
+    assert len(set(rounds)) == 4
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_the_settings_survive_json(estimator: Estimator) -> None:
+    config = ShapleyConfig(estimator=estimator)
+    again = ShapleyConfig(**json.loads(json.dumps(asdict(config))))
+    assert again == config
+    game = drawn_game(13, seed=0)
+    for one, other in zip(values_of(game, 13, again), values_of(game, 13, config), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +340,10 @@ def test_the_same_seed_gives_the_same_estimate() -> None:
         ({"exact_players": -1}, "exact_players must be from 0 to 20, not -1"),
         ({"tolerance": -0.1}, "tolerance must be a number from 0, not -0.1"),
         ({"tolerance": float("nan")}, "tolerance must be a number from 0, not nan"),
-        ({"max_permutations": 3}, "max_permutations must be at least 4, not 3"),
+        ({"max_permutations": 7}, "max_permutations must be at least 8, not 7"),
+        ({"estimator": "auto"}, "estimator must be one of .*paired coalitions.*, not 'auto'"),
+        ({"seed": -1}, "seed must be from 0 to .*, not -1"),
+        ({"seed": 1 << 64}, "seed must be from 0 to .*, not 18446744073709551616"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_its_name(
@@ -160,3 +351,12 @@ def test_a_setting_out_of_range_is_refused_by_its_name(
 ) -> None:
     with pytest.raises(ArgumentError, match=message):
         ShapleyConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_a_value_that_is_no_number_is_refused() -> None:
+    def broken(coalitions: BoolArray) -> Float64Array:
+        return np.where(coalitions.sum(axis=1) == 1, np.nan, 1.0)
+
+    for config in (EXACT, SAMPLED):
+        with pytest.raises(ArgumentError, match=r"values: entry .* is NaN"):
+            values_of(broken, 4, config)

@@ -1,25 +1,23 @@
-"""The reference: Shapley values by every coalition, or by sampled permutations with their error."""
+"""The reference: Shapley values by every coalition, or by sampled ones with their error."""
 
-import math
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from whyrec import _native
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
+from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.errors import ArgumentError
 from whyrec.explain.attribution import Attributions, Players, close_gaps
+from whyrec.explain.sampling import Estimator, Game, Sampling, evaluate, parts, sample
 from whyrec.models.recommender import Recommender
-from whyrec.types import BoolArray, Float32Array, Float64Array, Int64Array
-
-Game = Callable[[BoolArray], Float64Array]
-"""From coalitions, bool [n_coalitions, n_players], to their values, float64 [n_coalitions]."""
+from whyrec.types import Float32Array, Float64Array, Int64Array
 
 _MOST_EXACT = 20
-_CELLS = 1 << 25
-"""Players times coalitions that are held at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +31,13 @@ class ShapleyConfig:
     """Sampling goes on until the largest standard error is below this share of the mean |φ|."""
 
     max_permutations: int = 1_024
-    """The most permutations of a pair, each with its reverse counted as two."""
+    """The most permutations of a pair, four of which are drawn together.
+
+    Of paired coalitions as many are evaluated as so many permutations have, and 128 at least.
+    """
+
+    estimator: Estimator = Estimator.PERMUTATIONS
+    """What is sampled; its name does too."""
 
     seed: int = 0
     """The same pair and seed give the same estimate, in any batch."""
@@ -45,8 +49,22 @@ class ShapleyConfig:
             )
         if not (np.isfinite(self.tolerance) and self.tolerance >= 0):
             raise ArgumentError(f"tolerance must be a number from 0, not {self.tolerance}")
-        if self.max_permutations < 4:
-            raise ArgumentError(f"max_permutations must be at least 4, not {self.max_permutations}")
+        if self.max_permutations < 8:
+            raise ArgumentError(f"max_permutations must be at least 8, not {self.max_permutations}")
+        if self.estimator not in tuple(Estimator):
+            known = ", ".join(f'"{each}"' for each in Estimator)
+            raise ArgumentError(f"estimator must be one of {known}, not {self.estimator!r}")
+        if not 0 <= self.seed < 1 << 64:
+            raise ArgumentError(f"seed must be from 0 to {(1 << 64) - 1}, not {self.seed}")
+
+    def sampling(self) -> Sampling:
+        """Return how games of more players are sampled."""
+        return Sampling(
+            estimator=self.estimator,
+            tolerance=self.tolerance,
+            max_permutations=self.max_permutations,
+            seed=self.seed,
+        )
 
     def fit(
         self,
@@ -68,11 +86,12 @@ class ShapleyConfig:
 
 
 class Shapley:
-    """Evaluates coalitions of any recommender, one pair after the other.
+    """Evaluates coalitions of any recommender; they are planned and reduced for all pairs at once.
 
     Sources: L. S. Shapley, A Value for n-Person Games, 1953; J. Castro, D. Gómez and J. Tejada,
     Polynomial Calculation of the Shapley Value Based on Sampling, 2009; R. Mitchell et al.,
-    Sampling Permutations for Shapley Value Estimation, 2022, for the reversed permutations.
+    Sampling Permutations for Shapley Value Estimation, 2022, for the reversed permutations;
+    I. Covert and S.-I. Lee, Improving KernelSHAP, 2021, for the paired coalitions.
     """
 
     def __init__(self, recommender: Recommender, config: ShapleyConfig) -> None:
@@ -83,20 +102,20 @@ class Shapley:
     ) -> Attributions:
         """Attribute the scores of a batch of pairs; sampled ones come with standard errors."""
         players = Players.of(histories, self._recommender.item_features, pairs)
-        contributions = np.zeros(len(players.kinds))
-        standard_errors = np.zeros(len(players.kinds))
-        base_values = np.zeros(len(pairs))
-        for pair, (row, item) in enumerate(zip(pairs.rows, pairs.items, strict=True)):
-            game = self._game(histories.take(np.array([row])), int(item))
-            mine = slice(players.offsets[pair], players.offsets[pair + 1])
-            n_players = int(players.offsets[pair + 1] - players.offsets[pair])
-            base_values[pair] = game(np.zeros((1, n_players), bool))[0]
-            contributions[mine], standard_errors[mine] = shapley_values(
-                game, n_players, self._config
-            )
+        games = [
+            self._game(histories, int(row), int(item))
+            for row, item in zip(pairs.rows, pairs.items, strict=True)
+        ]
+        found = shapley_values(games, players.counts(), _keys(histories, pairs), self._config)
         return close_gaps(
             Attributions(
-                pairs, players, contributions, base_values, full_values, "shapley", standard_errors
+                pairs,
+                players,
+                found.contributions,
+                found.base_values,
+                full_values,
+                "shapley",
+                found.standard_errors,
             )
         )
 
@@ -104,79 +123,76 @@ class Shapley:
         """Return nothing: nothing is learned."""
         return {}
 
-    def _game(self, histories: Histories, item: int) -> Game:
-        return lambda coalitions: self._recommender.coalition_values(histories, item, coalitions)
+    def _game(self, histories: Histories, row: int, item: int) -> Game:
+        return lambda coalitions: self._recommender.coalition_values(
+            histories.take(np.array([row])), item, coalitions
+        )
+
+
+def _keys(histories: Histories, pairs: Pairs) -> Int64Array:
+    """Return int64 [n_pairs] by what a pair is, not by where it stands: its events and its item."""
+    keys = np.empty(len(pairs), np.int64)
+    for pair, (row, item) in enumerate(zip(pairs.rows, pairs.items, strict=True)):
+        events = histories.items[histories.offsets[row] : histories.offsets[row + 1]]
+        content = np.append(events, item).astype("<i4").tobytes()
+        digest = hashlib.blake2b(content, digest_size=8).digest()
+        keys[pair] = int.from_bytes(digest, "little", signed=True)
+    return keys
+
+
+@dataclass(frozen=True, slots=True)
+class ShapleyValues:
+    """Shapley values of many games, game after game."""
+
+    contributions: Float64Array
+    """float64 [n_players of all games]."""
+
+    standard_errors: Float64Array
+    """float64 [n_players of all games]: 0 where every coalition was evaluated."""
+
+    base_values: Float64Array
+    """float64 [n_games]: the value of nobody."""
 
 
 def shapley_values(
-    game: Game, n_players: int, config: ShapleyConfig
-) -> tuple[Float64Array, Float64Array]:
-    """Return the Shapley values of a game and their standard errors, float64 [n_players] each.
+    games: Sequence[Game], n_players: Int64Array, keys: Int64Array, config: ShapleyConfig
+) -> ShapleyValues:
+    """Return the Shapley values of games and their standard errors.
 
-    The errors are 0 where every coalition was evaluated.
+    Args:
+        games: what to evaluate.
+        n_players: int64 [n_games].
+        keys: int64 [n_games]; with the seed they say what is drawn, so that a game's estimate
+            depends on no other game.
+        config: how to sample, and up to which error.
 
     >>> both = lambda coalitions: coalitions.all(axis=1).astype(np.float64)
-    >>> shapley_values(both, 2, ShapleyConfig())
-    (array([0.5, 0.5]), array([0., 0.]))
+    >>> shapley_values([both], np.array([2]), np.array([0]), ShapleyConfig()).contributions
+    array([0.5, 0.5])
     """
-    if n_players == 0:
-        return np.zeros(0), np.zeros(0)
-    if n_players <= config.exact_players:
-        return _exact(game, n_players), np.zeros(n_players)
-    return _sampled(game, n_players, config)
-
-
-def _exact(game: Game, n_players: int) -> Float64Array:
-    """Weigh what a player adds to each coalition S without it by |S|! (n − |S| − 1)! / n!."""
-    codes = np.arange(1 << n_players)
-    coalitions = (codes[:, None] >> np.arange(n_players) & 1).astype(bool)
-    values = game(coalitions)
-    sizes = coalitions.sum(axis=1)
-    by_size = [1 / (n_players * math.comb(n_players - 1, size)) for size in range(n_players)]
-    contributions = np.empty(n_players)
-    for player in range(n_players):
-        without = codes[~coalitions[:, player]]
-        added = values[without | 1 << player] - values[without]
-        contributions[player] = np.array(by_size)[sizes[without]] @ added
-    return contributions
-
-
-def _sampled(
-    game: Game, n_players: int, config: ShapleyConfig
-) -> tuple[Float64Array, Float64Array]:
-    """Average what players add in random order, each order beside its reverse.
-
-    The standard error is that of the means of such couples, which are independent of each other.
-    """
-    random = np.random.default_rng(config.seed)
-    n_drawn, sums, squares = 0, np.zeros(n_players), np.zeros(n_players)
-    most = max(2, _CELLS // (2 * n_players**2))
-    couples = min(8, most)
-    while True:
-        couples = min(couples, config.max_permutations // 2 - n_drawn)
-        forward = np.argsort(random.random((couples, n_players)), axis=1)
-        both = np.concatenate([forward, forward[:, ::-1]])
-        added = _added(game, both)
-        means = (added[:couples] + added[couples:]) / 2
-        sums += means.sum(axis=0)
-        squares += (means**2).sum(axis=0)
-        n_drawn += couples
-        contributions = sums / n_drawn
-        variances = np.maximum(squares / n_drawn - contributions**2, 0) * n_drawn / (n_drawn - 1)
-        errors = np.sqrt(variances / n_drawn)
-        enough = config.tolerance * np.abs(contributions).mean()
-        if errors.max() <= enough or n_drawn >= config.max_permutations // 2:
-            return contributions, errors
-        couples = min(n_drawn, most)  # twice as many in all
-
-
-def _added(game: Game, permutations: Int64Array) -> Float64Array:
-    """Return float64 [n_permutations, n_players]: what each player adds to those before it."""
-    n_permutations, n_players = permutations.shape
-    ranks = np.argsort(permutations, axis=1)
-    sizes = np.arange(n_players + 1)
-    coalitions = ranks[:, None, :] < sizes[:, None]
-    values = game(coalitions.reshape(-1, n_players)).reshape(n_permutations, -1)
-    added = np.empty((n_permutations, n_players))
-    np.put_along_axis(added, permutations, np.diff(values, axis=1), axis=1)
-    return added
+    offsets = offsets_of(n_players)
+    found = ShapleyValues(np.zeros(offsets[-1]), np.zeros(offsets[-1]), np.zeros(len(games)))
+    few = n_players <= config.exact_players
+    exact, sampled = np.flatnonzero(few), np.flatnonzero(~few)
+    for part in parts(n_players[exact] << n_players[exact]):
+        chosen = exact[part]
+        _, places = gather_rows(offsets, chosen)
+        planned = _native.every_coalition(n_players[chosen])
+        values = evaluate(
+            [games[game] for game in chosen.tolist()], planned, 1 << n_players[chosen]
+        )
+        found.base_values[chosen] = [of_game[0] for of_game in values]
+        found.contributions[places] = _native.exact_shapley(
+            n_players[chosen], np.concatenate(values)
+        )
+    if len(sampled):
+        _, places = gather_rows(offsets, sampled)
+        contributions, errors, base_values = sample(
+            [games[game] for game in sampled.tolist()],
+            n_players[sampled],
+            keys[sampled],
+            config.sampling(),
+        )
+        found.contributions[places], found.standard_errors[places] = contributions, errors
+        found.base_values[sampled] = base_values
+    return found

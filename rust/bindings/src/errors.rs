@@ -32,7 +32,8 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
         | Error::OffsetsFall { .. }
         | Error::OffsetsEnd { .. }
         | Error::ScoreOverflow { .. }
-        | Error::SumOverflow { .. } => argument_error(py, message),
+        | Error::SumOverflow { .. }
+        | Error::TooFewDraws { .. } => argument_error(py, message),
     }
 }
 

@@ -5,10 +5,17 @@
 
 mod arguments;
 mod errors;
+mod every_coalition;
+mod exact_shapley;
 mod fold;
 mod global_importance;
 mod item_index;
 mod merge;
+mod paired_coalitions;
+mod paired_shapley;
+mod permutation_coalitions;
+mod permutation_shapley;
+mod plan;
 mod run;
 mod score_pairs;
 mod strongest;
@@ -18,6 +25,10 @@ mod top_k;
 #[pyo3::pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::every_coalition::every_coalition;
+    #[pymodule_export]
+    use crate::exact_shapley::exact_shapley;
+    #[pymodule_export]
     use crate::fold::fold;
     #[pymodule_export]
     use crate::global_importance::global_importance;
@@ -25,6 +36,14 @@ mod _native {
     use crate::item_index::ItemIndex;
     #[pymodule_export]
     use crate::merge::merge;
+    #[pymodule_export]
+    use crate::paired_coalitions::paired_coalitions;
+    #[pymodule_export]
+    use crate::paired_shapley::paired_shapley;
+    #[pymodule_export]
+    use crate::permutation_coalitions::permutation_coalitions;
+    #[pymodule_export]
+    use crate::permutation_shapley::permutation_shapley;
     #[pymodule_export]
     use crate::score_pairs::score_pairs;
     #[pymodule_export]

@@ -177,6 +177,22 @@ pub enum Error {
         reason: String,
     },
 
+    /// Draws that leave contributions or their standard errors open.
+    #[error(
+        "counts: {found} draws do not determine the contributions of the {players} players of game \
+         {game} and their standard errors; draw at least {least}"
+    )]
+    TooFewDraws {
+        /// The game.
+        game: usize,
+        /// How many players it has.
+        players: usize,
+        /// How many draws there are, with those before.
+        found: usize,
+        /// How many there must be; more, where what is drawn repeats itself.
+        least: usize,
+    },
+
     /// An allocation that the machine refuses.
     #[error("not enough memory for {bytes} bytes")]
     OutOfMemory {

@@ -6,6 +6,7 @@
 //! | [`top_k`](mod@top_k) | the k best items of every query, fused scoring and selection |
 //! | [`score_pairs`](mod@score_pairs) | the score of given (query, item) pairs |
 //! | [`aggregate`] | contributions folded to groups, the strongest picked, importance accumulated |
+//! | [`shapley`] | coalitions planned, and their values reduced to Shapley values |
 //!
 //! # The canonical score
 //!
@@ -34,6 +35,7 @@ pub mod kernel;
 pub mod ragged;
 pub mod score_pairs;
 mod select;
+pub mod shapley;
 mod sort;
 pub mod top_k;
 pub mod workers;
