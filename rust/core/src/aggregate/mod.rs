@@ -5,10 +5,12 @@
 
 mod fold;
 mod importance;
+mod rows;
 mod strongest;
 
 pub use fold::fold;
 pub use importance::GlobalImportance;
+pub use rows::{Contribution, RowKernel, Rows, StrongestGroups, Wanted, aggregate_rows};
 pub use strongest::{Chosen, Strength, strongest};
 
 use crate::Error;

@@ -1,0 +1,163 @@
+//! The strongest groups of eight rows at a time.
+
+use std::array::from_fn;
+use std::cmp::Reverse;
+
+use super::{LANES, Lanes};
+use crate::aggregate::Strength;
+
+/// Groups of a row that are kept in registers; more are picked row by row.
+const FEW: usize = 8;
+
+/// How many groups are picked from each row, and which.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pick {
+    pub(super) m: usize,
+    /// Bits of a sum that are kept, and bits that are then turned, to make its key.
+    kept: i64,
+    turned: i64,
+    /// Groups whose keys are not above it are not admitted.
+    floor: i64,
+}
+
+/// One number of each of eight rows that rises with how strong a group is.
+type Keys = [i64; LANES];
+
+/// The best keys of eight rows and the groups that they belong to, best first.
+struct Best<const M: usize> {
+    keys: [Keys; M],
+    groups: [Keys; M],
+}
+
+impl Pick {
+    pub(super) fn new(m: usize, strength: Strength) -> Self {
+        const SIGN: i64 = i64::MIN;
+        let (kept, turned, floor) = match strength {
+            Strength::Absolute => (!SIGN, 0, -1),
+            Strength::Positive => (!0, 0, 0),
+            Strength::Negative => (!0, SIGN, 0),
+        };
+        Self {
+            m,
+            kept,
+            turned,
+            floor,
+        }
+    }
+
+    /// Pick from the sums of `ends.len()` rows.
+    ///
+    /// Groups are written to `groups` from `count` on, and `ends` gets the count after each row and
+    /// `before`.
+    #[inline(always)]
+    pub(super) fn pick(
+        &self,
+        sums: &[Lanes],
+        ends: &mut [i64],
+        before: i64,
+        groups: &mut [i32],
+        count: &mut usize,
+    ) {
+        match self.m {
+            1 => self.pick_few::<1>(sums, ends, before, groups, count),
+            2 => self.pick_few::<2>(sums, ends, before, groups, count),
+            3 => self.pick_few::<3>(sums, ends, before, groups, count),
+            4 => self.pick_few::<4>(sums, ends, before, groups, count),
+            5 => self.pick_few::<5>(sums, ends, before, groups, count),
+            6 => self.pick_few::<6>(sums, ends, before, groups, count),
+            7 => self.pick_few::<7>(sums, ends, before, groups, count),
+            FEW => self.pick_few::<FEW>(sums, ends, before, groups, count),
+            _ => self.pick_many(sums, ends, before, groups, count),
+        }
+    }
+
+    #[inline(always)]
+    fn key(&self, sum: f64) -> i64 {
+        sum.to_bits().cast_signed() & self.kept ^ self.turned
+    }
+
+    #[inline(always)]
+    fn pick_few<const M: usize>(
+        &self,
+        sums: &[Lanes],
+        ends: &mut [i64],
+        before: i64,
+        groups: &mut [i32],
+        count: &mut usize,
+    ) {
+        let mut best = Best::<M> {
+            keys: [[self.floor; LANES]; M],
+            groups: [[0; LANES]; M],
+        };
+        for (group, sum) in sums.iter().enumerate() {
+            best.offer(sum.map(|sum| self.key(sum)), group as i64);
+        }
+        for (lane, end) in ends.iter_mut().enumerate() {
+            for place in 0..M {
+                if best.keys[place][lane % LANES] > self.floor {
+                    groups[*count] = best.groups[place][lane % LANES] as i32;
+                    *count += 1;
+                }
+            }
+            *end = before + *count as i64;
+        }
+    }
+
+    fn pick_many(
+        &self,
+        sums: &[Lanes],
+        ends: &mut [i64],
+        before: i64,
+        groups: &mut [i32],
+        count: &mut usize,
+    ) {
+        let mut candidates = Vec::with_capacity(sums.len());
+        for (lane, end) in ends.iter_mut().enumerate() {
+            let keys = sums.iter().map(|sum| self.key(sum[lane])).zip(0_i32..);
+            candidates.clear();
+            candidates.extend(
+                keys.filter(|(key, _)| *key > self.floor)
+                    .map(|(key, group)| (Reverse(key), group)),
+            );
+            if candidates.len() > self.m {
+                candidates.select_nth_unstable(self.m - 1);
+                candidates.truncate(self.m);
+            }
+            candidates.sort_unstable();
+            for (_, group) in &candidates {
+                groups[*count] = *group;
+                *count += 1;
+            }
+            *end = before + *count as i64;
+        }
+    }
+}
+
+impl<const M: usize> Best<M> {
+    /// Put a group in its place in every row; an equal one that came earlier stays before it.
+    #[inline(always)]
+    fn offer(&mut self, keys: Keys, group: i64) {
+        let better = self.keys.map(|best| above(keys, best));
+        for place in (1..M).rev() {
+            // Where the group belongs further up, what is there moves down.
+            let pushed = select(better[place - 1], self.keys[place - 1], keys);
+            let pushed_group = select(better[place - 1], self.groups[place - 1], [group; LANES]);
+            self.keys[place] = select(better[place], pushed, self.keys[place]);
+            self.groups[place] = select(better[place], pushed_group, self.groups[place]);
+        }
+        self.keys[0] = select(better[0], keys, self.keys[0]);
+        self.groups[0] = select(better[0], [group; LANES], self.groups[0]);
+    }
+}
+
+/// All bits of a lane where a > b, none elsewhere.
+#[inline(always)]
+fn above(a: Keys, b: Keys) -> Keys {
+    from_fn(|lane| -i64::from(a[lane] > b[lane]))
+}
+
+/// Lanes of a where all bits are set, lanes of b elsewhere.
+#[inline(always)]
+fn select(mask: Keys, a: Keys, b: Keys) -> Keys {
+    from_fn(|lane| (a[lane] & mask[lane]) | (b[lane] & !mask[lane]))
+}
