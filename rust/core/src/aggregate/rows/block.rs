@@ -1,11 +1,10 @@
 //! One block of rows, eight rows at a time.
 
-use std::array::from_fn;
 use std::ops::Range;
 
 use super::pick::Pick;
 use super::plan::{PANEL, Plan, Tile};
-use super::{Contribution, LANES, Lanes, Rows};
+use super::{Contribution, LANES, Lanes, RowKernel, Rows};
 use crate::Error;
 use crate::error::reserve;
 use crate::workers::Workers;
@@ -59,6 +58,7 @@ impl Block<'_> {
         rows: &Rows<T>,
         plan: &Plan,
         scratch: &mut Scratch,
+        kernel: RowKernel,
         workers: &Workers,
     ) -> Result<Part, Error> {
         let mut part = Part {
@@ -74,11 +74,17 @@ impl Block<'_> {
         for first in self.rows.clone().step_by(LANES) {
             workers.go_on()?;
             let span = first..self.rows.end.min(first + LANES);
+            let mut eight = [rows.row(first); LANES];
+            for (lane, row) in eight.iter_mut().enumerate() {
+                // Where there are fewer, the last stands for those that are missing.
+                *row = rows.row((first + lane).min(span.end - 1));
+            }
+            kernel.fetch(rows.ahead(span.end));
             if self.importance {
-                part.add(rows, span.clone());
+                part.add(&eight[..span.len()]);
             }
             if self.folded.is_some() || self.picked.is_some() {
-                self.fold(rows, plan, scratch, span.clone())?;
+                self.fold(rows, &eight, plan, scratch, kernel, span.clone())?;
                 if let Some((pick, ends, groups)) = &mut self.picked {
                     let room = &mut ends[first - self.rows.start..][..span.len()];
                     let before = (self.rows.start * pick.m) as i64;
@@ -98,70 +104,45 @@ impl Block<'_> {
     fn fold<T: Contribution>(
         &mut self,
         rows: &Rows<T>,
+        eight: &[&[T]; LANES],
         plan: &Plan,
         scratch: &mut Scratch,
+        kernel: RowKernel,
         span: Range<usize>,
     ) -> Result<(), Error> {
         let Scratch { tile, sums } = scratch;
-        if span.len() == LANES {
-            let eight: [&[T]; LANES] = from_fn(|lane| rows.row(span.start + lane));
-            plan.fold(tile, sums, |players, tile| turn(&eight, players, tile));
-        } else {
-            plan.fold(tile, sums, |players, tile| {
-                tile.fill([0.0; LANES]);
-                for (lane, row) in span.clone().enumerate() {
-                    for (values, &value) in tile.iter_mut().zip(&rows.row(row)[players.clone()]) {
-                        values[lane] = value.into();
-                    }
-                }
-            });
-        }
+        plan.fold(eight, kernel, tile, sums);
         // The difference is 0 unless the sum is infinite or NaN.
-        let wrong = sums.as_flattened().iter().fold(0.0, |wrong, sum| wrong + (sum - sum));
-        if wrong != 0.0 {
+        let mut wrong = [0.0; LANES];
+        for sum in sums.iter() {
+            for lane in 0..LANES {
+                wrong[lane] += sum[lane] - sum[lane];
+            }
+        }
+        if wrong != [0.0; LANES] {
             return Err(rows.wrong(span, sums));
         }
         if let Some(folded) = &mut self.folded {
             let first = (span.start - self.rows.start) * sums.len();
             let room = &mut folded[first..][..span.len() * sums.len()];
-            for (lane, row) in room.chunks_exact_mut(sums.len().max(1)).enumerate() {
-                for (sum, lanes) in row.iter_mut().zip(sums.iter()) {
-                    *sum = lanes[lane % LANES];
-                }
-            }
+            kernel.turn_back(sums, room);
         }
         Ok(())
-    }
-}
-
-/// Turn some players of eight rows.
-#[inline(always)]
-fn turn<T: Contribution>(rows: &[&[T]; LANES], players: Range<usize>, tile: &mut Tile) {
-    let count = players.len();
-    let rows = rows.map(|row| &row[players.clone()]);
-    let whole = count - count % LANES;
-    for first in (0..whole).step_by(LANES) {
-        let square: [[T; LANES]; LANES] = from_fn(|lane| from_fn(|step| rows[lane][first + step]));
-        for step in 0..LANES {
-            tile[first + step] = from_fn(|lane| square[lane][step].into());
-        }
-    }
-    for place in whole..count {
-        tile[place] = from_fn(|lane| rows[lane][place].into());
     }
 }
 
 impl Part {
     /// Add up to eight rows to the sums of each player.
     #[inline(always)]
-    fn add<T: Contribution>(&mut self, rows: &Rows<T>, span: Range<usize>) {
+    fn add<T: Contribution>(&mut self, rows: &[&[T]]) {
         const WIDTH: usize = 8;
         let (sums, rest) = self.sums.as_chunks_mut::<WIDTH>();
         let (absolute_sums, absolute_rest) = self.absolute_sums.as_chunks_mut::<WIDTH>();
-        for (some, (sums, absolute_sums)) in sums.iter_mut().zip(absolute_sums).enumerate() {
+        let whole = sums.len() * WIDTH;
+        for (chunk, (sums, absolute_sums)) in sums.iter_mut().zip(absolute_sums).enumerate() {
             let (mut sum, mut absolute_sum) = (*sums, *absolute_sums);
-            for row in span.clone() {
-                let values = &rows.row(row)[some * WIDTH..][..WIDTH];
+            for row in rows {
+                let values = &row.as_chunks::<WIDTH>().0[chunk];
                 for player in 0..WIDTH {
                     let value: f64 = values[player].into();
                     sum[player] += value;
@@ -170,10 +151,8 @@ impl Part {
             }
             (*sums, *absolute_sums) = (sum, absolute_sum);
         }
-        let first = rows.n_players - rest.len();
-        for row in span {
-            let values = &rows.row(row)[first..];
-            for (player, &value) in values.iter().enumerate() {
+        for row in rows {
+            for (player, &value) in row[whole..].iter().enumerate() {
                 let value: f64 = value.into();
                 rest[player] += value;
                 absolute_rest[player] += value.abs();

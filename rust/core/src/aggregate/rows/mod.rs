@@ -32,11 +32,14 @@ use plan::Plan;
 /// Rows that are aggregated side by side.
 const LANES: usize = 8;
 
+/// Values that are fetched ahead at most: in longer rows the processor sees by itself what comes.
+const AHEAD: usize = 512;
+
 /// One number of each of eight rows.
 type Lanes = [f64; LANES];
 
 /// What a contribution may be: float32 or float64.
-pub trait Contribution: Copy + Into<f64> + Send + Sync {}
+pub trait Contribution: Copy + Into<f64> + Send + Sync + kernel::Four {}
 
 impl Contribution for f32 {}
 impl Contribution for f64 {}
@@ -67,6 +70,13 @@ impl<'a, T: Contribution> Rows<'a, T> {
 
     fn row(&self, row: usize) -> &'a [T] {
         &self.values[row * self.n_players..][..self.n_players]
+    }
+
+    /// What comes soon after a row: as much as eight rows, or as fits well into the cache.
+    fn ahead(&self, row: usize) -> &'a [T] {
+        let start = (row + LANES) * self.n_players;
+        let count = (LANES * self.n_players).min(AHEAD);
+        self.values.get(start..start + count).unwrap_or_default()
     }
 }
 

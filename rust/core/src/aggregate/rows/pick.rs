@@ -18,12 +18,16 @@ pub(super) struct Pick {
     turned: i64,
     /// Groups whose keys are not above it are not admitted.
     floor: i64,
+    admits_all: bool,
 }
 
-/// One number of each of eight rows that rises with how strong a group is.
-type Keys = [i64; LANES];
+/// Rows that are picked from at once: with more, the best do not fit into registers.
+const WIDTH: usize = LANES / 2;
 
-/// The best keys of eight rows and the groups that they belong to, best first.
+/// One number of each of four rows.
+type Keys = [i64; WIDTH];
+
+/// The best keys of four rows and the groups that they belong to, best first.
 struct Best<const M: usize> {
     keys: [Keys; M],
     groups: [Keys; M],
@@ -42,6 +46,7 @@ impl Pick {
             kept,
             turned,
             floor,
+            admits_all: strength == Strength::Absolute,
         }
     }
 
@@ -77,6 +82,15 @@ impl Pick {
     }
 
     #[inline(always)]
+    fn keys(&self, sums: &[f64; WIDTH]) -> Keys {
+        let mut keys = [0; WIDTH];
+        for (key, &sum) in keys.iter_mut().zip(sums) {
+            *key = self.key(sum);
+        }
+        keys
+    }
+
+    #[inline(always)]
     fn pick_few<const M: usize>(
         &self,
         sums: &[Lanes],
@@ -85,21 +99,26 @@ impl Pick {
         groups: &mut [i32],
         count: &mut usize,
     ) {
-        let mut best = Best::<M> {
-            keys: [[self.floor; LANES]; M],
-            groups: [[0; LANES]; M],
-        };
-        for (group, sum) in sums.iter().enumerate() {
-            best.offer(sum.map(|sum| self.key(sum)), group as i64);
-        }
-        for (lane, end) in ends.iter_mut().enumerate() {
-            for place in 0..M {
-                if best.keys[place][lane % LANES] > self.floor {
-                    groups[*count] = best.groups[place][lane % LANES] as i32;
-                    *count += 1;
-                }
+        for (half, ends) in ends.chunks_mut(WIDTH).enumerate() {
+            let mut best = Best::<M> {
+                keys: [[self.floor; WIDTH]; M],
+                groups: [[0; WIDTH]; M],
+            };
+            for (group, sums) in sums.iter().enumerate() {
+                best.offer(self.keys(&sums.as_chunks().0[half]), group as i64);
             }
-            *end = before + *count as i64;
+            for (lane, end) in ends.iter_mut().enumerate() {
+                let room = &mut groups[*count..];
+                let mut found = 0;
+                for place in 0..M {
+                    if self.admits_all || best.keys[place][lane] > self.floor {
+                        room[found] = best.groups[place][lane] as i32;
+                        found += 1;
+                    }
+                }
+                *count += found;
+                *end = before + *count as i64;
+            }
         }
     }
 
@@ -141,12 +160,12 @@ impl<const M: usize> Best<M> {
         for place in (1..M).rev() {
             // Where the group belongs further up, what is there moves down.
             let pushed = select(better[place - 1], self.keys[place - 1], keys);
-            let pushed_group = select(better[place - 1], self.groups[place - 1], [group; LANES]);
+            let pushed_group = select(better[place - 1], self.groups[place - 1], [group; WIDTH]);
             self.keys[place] = select(better[place], pushed, self.keys[place]);
             self.groups[place] = select(better[place], pushed_group, self.groups[place]);
         }
         self.keys[0] = select(better[0], keys, self.keys[0]);
-        self.groups[0] = select(better[0], [group; LANES], self.groups[0]);
+        self.groups[0] = select(better[0], [group; WIDTH], self.groups[0]);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{LANES, Lanes};
+use super::{Contribution, LANES, Lanes, RowKernel};
 use crate::Error;
 use crate::error::reserve;
 use crate::indices::check_indices;
@@ -68,17 +68,18 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Sum eight rows by group; `turn` puts some players of them into a tile.
+    /// Sum eight rows by group.
     #[inline(always)]
-    pub(super) fn fold(
+    pub(super) fn fold<T: Contribution>(
         &self,
+        rows: &[&[T]; LANES],
+        kernel: RowKernel,
         tile: &mut Tile,
         sums: &mut [Lanes],
-        mut turn: impl FnMut(Range<usize>, &mut Tile),
     ) {
         sums.fill([0.0; LANES]);
         for panel in &self.panels {
-            turn(panel.players.clone(), tile);
+            kernel.turn(rows, panel.players.clone(), tile);
             let mut rest = &self.order[panel.players.clone()];
             for run in &self.runs[panel.runs.clone()] {
                 let (places, after) = rest.split_at(run.count);
