@@ -21,7 +21,7 @@ mod tests;
 
 pub use kernel::RowKernel;
 
-use super::{BLOCK, GlobalImportance, Strength};
+use super::{BLOCK, GlobalImportance, Strength, check_length};
 use crate::Error;
 use crate::error::reserve;
 use crate::workers::Workers;
@@ -241,21 +241,4 @@ fn take<'a, T>(room: &mut &'a mut [T], count: usize) -> &'a mut [T] {
     let (front, rest) = std::mem::take(room).split_at_mut(count);
     *room = rest;
     front
-}
-
-fn check_length(
-    argument: &'static str,
-    unit: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), Error> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(Error::Length {
-        argument,
-        unit,
-        expected,
-        found,
-    })
 }

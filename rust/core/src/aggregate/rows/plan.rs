@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{Contribution, LANES, Lanes, RowKernel};
 use crate::Error;
+use crate::aggregate::check_length;
 use crate::error::reserve;
 use crate::indices::check_indices;
 
@@ -39,7 +40,7 @@ struct Run {
 
 impl Plan {
     pub(super) fn new(groups: &[i32], n_players: usize, n_groups: usize) -> Result<Self, Error> {
-        super::check_length("groups", "groups (one for each player)", n_players, groups.len())?;
+        check_length("groups", "groups (one for each player)", n_players, groups.len())?;
         check_indices("groups", groups, n_groups)?;
         let mut plan = Self {
             panels: Vec::new(),
