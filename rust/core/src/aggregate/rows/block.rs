@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::pick::Pick;
+use super::pick::{Candidates, Pick};
 use super::plan::{PANEL, Plan, Tile};
 use super::{Contribution, LANES, Lanes, RowKernel, Rows};
 use crate::Error;
@@ -34,6 +34,7 @@ pub(super) struct Part {
 pub(super) struct Scratch {
     tile: Tile,
     sums: Vec<Lanes>,
+    candidates: Candidates,
 }
 
 impl Scratch {
@@ -41,9 +42,12 @@ impl Scratch {
         let mut sums = Vec::new();
         reserve(&mut sums, n_groups)?;
         sums.resize(n_groups, [0.0; LANES]);
+        let mut candidates = Vec::new();
+        reserve(&mut candidates, n_groups)?;
         Ok(Self {
             tile: [[0.0; LANES]; PANEL],
             sums,
+            candidates,
         })
     }
 }
@@ -88,13 +92,16 @@ impl Block<'_> {
                 if let Some((pick, ends, groups)) = &mut self.picked {
                     let room = &mut ends[first - self.rows.start..][..span.len()];
                     let before = (self.rows.start * pick.m) as i64;
-                    pick.pick(&scratch.sums, room, before, groups, &mut part.n_picked);
+                    let Scratch {
+                        sums, candidates, ..
+                    } = scratch;
+                    pick.pick(sums, room, before, groups, &mut part.n_picked, candidates);
                 }
             }
         }
         // A number that is not finite, or a sum that overflows, stays in the sums to the end.
         if !part.absolute_sums.iter().all(|sum| sum.is_finite()) {
-            let _: () = self.rows.clone().try_for_each(|row| rows.check(row))?;
+            self.rows.clone().try_for_each(|row| rows.check(row))?;
         }
         Ok(part)
     }
@@ -110,13 +117,13 @@ impl Block<'_> {
         kernel: RowKernel,
         span: Range<usize>,
     ) -> Result<(), Error> {
-        let Scratch { tile, sums } = scratch;
+        let Scratch { tile, sums, .. } = scratch;
         plan.fold(eight, kernel, tile, sums);
-        // The difference is 0 unless the sum is infinite or NaN.
+        // The product is 0 unless the sum is infinite or NaN.
         let mut wrong = [0.0; LANES];
         for sum in sums.iter() {
             for lane in 0..LANES {
-                wrong[lane] += sum[lane] - sum[lane];
+                wrong[lane] += 0.0 * sum[lane];
             }
         }
         if wrong != [0.0; LANES] {

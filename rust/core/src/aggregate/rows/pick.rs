@@ -9,6 +9,9 @@ use crate::aggregate::Strength;
 /// Groups of a row that are kept in registers; more are picked row by row.
 const FEW: usize = 8;
 
+/// The groups of one row that may be picked, with their keys.
+pub(super) type Candidates = Vec<(Reverse<i64>, i32)>;
+
 /// How many groups are picked from each row, and which.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pick {
@@ -53,7 +56,7 @@ impl Pick {
     /// Pick from the sums of `ends.len()` rows.
     ///
     /// Groups are written to `groups` from `count` on, and `ends` gets the count after each row and
-    /// `before`.
+    /// `before`; there is room for all groups among the candidates.
     #[inline(always)]
     pub(super) fn pick(
         &self,
@@ -62,6 +65,7 @@ impl Pick {
         before: i64,
         groups: &mut [i32],
         count: &mut usize,
+        candidates: &mut Candidates,
     ) {
         match self.m {
             1 => self.pick_few::<1>(sums, ends, before, groups, count),
@@ -72,7 +76,7 @@ impl Pick {
             6 => self.pick_few::<6>(sums, ends, before, groups, count),
             7 => self.pick_few::<7>(sums, ends, before, groups, count),
             FEW => self.pick_few::<FEW>(sums, ends, before, groups, count),
-            _ => self.pick_many(sums, ends, before, groups, count),
+            _ => self.pick_many(sums, ends, before, groups, count, candidates),
         }
     }
 
@@ -129,8 +133,8 @@ impl Pick {
         before: i64,
         groups: &mut [i32],
         count: &mut usize,
+        candidates: &mut Candidates,
     ) {
-        let mut candidates = Vec::with_capacity(sums.len());
         for (lane, end) in ends.iter_mut().enumerate() {
             let keys = sums.iter().map(|sum| self.key(sum[lane])).zip(0_i32..);
             candidates.clear();
@@ -143,7 +147,7 @@ impl Pick {
                 candidates.truncate(self.m);
             }
             candidates.sort_unstable();
-            for (_, group) in &candidates {
+            for (_, group) in candidates.iter() {
                 groups[*count] = *group;
                 *count += 1;
             }

@@ -40,7 +40,12 @@ struct Run {
 
 impl Plan {
     pub(super) fn new(groups: &[i32], n_players: usize, n_groups: usize) -> Result<Self, Error> {
-        check_length("groups", "groups (one for each player)", n_players, groups.len())?;
+        check_length(
+            "groups",
+            "groups (one for each player)",
+            n_players,
+            groups.len(),
+        )?;
         check_indices("groups", groups, n_groups)?;
         let mut plan = Self {
             panels: Vec::new(),

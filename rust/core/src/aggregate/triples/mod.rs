@@ -9,6 +9,8 @@
 //! summed in the cache.
 
 mod partition;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +46,12 @@ impl<'a> Triples<'a> {
     /// Take entry by entry its row, its group and its value.
     pub fn new(rows: &'a [i32], groups: &'a [i32], values: &'a [f64]) -> Result<Self, Error> {
         for (argument, found) in [("rows", rows.len()), ("groups", groups.len())] {
-            super::check_length(argument, "entries (one for each value)", values.len(), found)?;
+            super::check_length(
+                argument,
+                "entries (one for each value)",
+                values.len(),
+                found,
+            )?;
         }
         Ok(Self {
             rows,

@@ -15,7 +15,7 @@ const RANGES: usize = 512;
 const FEWEST: u32 = 12;
 
 /// Chunks that are partitioned before they are summed.
-const WAVE: usize = 128;
+pub(super) const WAVE: usize = 128;
 
 /// One wave of entries, chunk by chunk, each chunk ordered by range.
 ///

@@ -57,8 +57,14 @@ pub(super) fn aggregate<T: Contribution>(
 pub(super) fn turn<T: Contribution>(rows: &[&[T]; LANES], tile: &mut Tile) {
     for half in [0, WIDTH] {
         let [a, b, c, d] = [half, half + 1, half + 2, half + 3];
-        let (a, b) = (rows[a].as_chunks::<WIDTH>().0, rows[b].as_chunks::<WIDTH>().0);
-        let (c, d) = (rows[c].as_chunks::<WIDTH>().0, rows[d].as_chunks::<WIDTH>().0);
+        let (a, b) = (
+            rows[a].as_chunks::<WIDTH>().0,
+            rows[b].as_chunks::<WIDTH>().0,
+        );
+        let (c, d) = (
+            rows[c].as_chunks::<WIDTH>().0,
+            rows[d].as_chunks::<WIDTH>().0,
+        );
         let fours = a.iter().zip(b).zip(c.iter().zip(d));
         let lanes = tile.as_chunks_mut::<WIDTH>().0;
         for (((a, b), (c, d)), lanes) in fours.zip(lanes) {

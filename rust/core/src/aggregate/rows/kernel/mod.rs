@@ -28,10 +28,10 @@ impl<T> Four for T {}
 
 /// The code that aggregates rows; only what the machine can run can be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowKernel(Kind);
+pub struct RowKernel(pub(super) Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Scalar,
     #[cfg(target_arch = "x86_64")]
     Avx2,
