@@ -25,9 +25,11 @@ from whyrec.types import (
 __all__ = [
     "ItemIndex",
     "Strength",
+    "aggregate_rows",
     "every_coalition",
     "exact_shapley",
     "fold",
+    "fold_triples",
     "global_importance",
     "merge",
     "paired_coalitions",
@@ -191,6 +193,51 @@ def global_importance(
 
     Returns counts (int64 [n_keys]), sums and sums of absolute values (float64 [n_keys]). Those of
     two parts of the data add up to those of both.
+    """
+
+def aggregate_rows(
+    values: Float32Array | Float64Array,
+    groups: Int32Array,
+    n_groups: int,
+    *,
+    folded: bool = True,
+    m: int | None = None,
+    strength: Strength = ...,
+    importance: bool = True,
+    threads: int | None = None,
+    scalar: bool = False,
+) -> tuple[
+    Float64Array | None,
+    tuple[Int64Array, Int32Array] | None,
+    tuple[Int64Array, Float64Array, Float64Array] | None,
+]:
+    """Aggregate rows of one length in one pass; what is not asked for costs nothing.
+
+    values: float32 or float64 [n_rows, n_players], finite; groups: int32 [n_players], each less
+    than n_groups. All sums are float64.
+
+    Returns, each None unless it is asked for: folded, float64 [n_rows, n_groups], summed in the
+    order of the players; with m, the m strongest groups of each row, the strongest first and of
+    two equal ones the lower, as offsets (int64 [n_rows + 1]) and groups (int32); importance, for
+    each player counts (int64 [n_players]), sums and sums of absolute values (float64 [n_players]).
+    """
+
+def fold_triples(
+    rows: Int32Array,
+    groups: Int32Array,
+    values: Float64Array,
+    n_rows: int,
+    n_groups: int,
+    *,
+    threads: int | None = None,
+) -> Float64Array:
+    """Sum entries by row and group, in the order in which they come.
+
+    rows: int32 [n_entries]; groups: int32 [n_entries]; values: float64 [n_entries], finite.
+    Entries sorted by row are summed fastest. All others take extra memory: 12 bytes for each, and
+    never more than about 100 MB.
+
+    Returns float64 [n_rows, n_groups]; what has no entries has the sum 0.
     """
 
 def every_coalition(

@@ -1,12 +1,14 @@
 """The aggregation kernels against plain NumPy, bit for bit."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from whyrec import _native
 from whyrec._native import Strength
 from whyrec.errors import ArgumentError
-from whyrec.types import BoolArray, Float64Array, Int32Array, Int64Array
+from whyrec.types import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
 
 SIZES = [0, 1, 7, 500, 10_000]
 """Rows: none, a few, and more than the 4,096 that are one task."""
@@ -182,3 +184,219 @@ def test_importance_names_what_it_refuses() -> None:
         _native.global_importance(GROUPS, VALUES[:1], 2)
     with pytest.raises(ArgumentError, match=r"^values: the sum of key 0 overflows float64"):
         _native.global_importance(GROUPS * 0, np.array([1e308, 1e308]), 1)
+
+
+def matrix(n_rows: int, n_players: int, dtype: str) -> Float32Array | Float64Array:
+    values = contributions(n_rows * n_players).reshape(n_rows, n_players)
+    return values.astype(np.float32) if dtype == "float32" else values
+
+
+def groups_of(n_players: int, n_groups: int) -> Int32Array:
+    rng = np.random.default_rng([n_players, n_groups])
+    return rng.integers(0, n_groups, n_players).astype(np.int32)
+
+
+def folded_plainly(
+    values: Float32Array | Float64Array, groups: Int32Array, n_groups: int
+) -> Float64Array:
+    """Add one column after the other."""
+    folded = np.zeros((len(values), n_groups))
+    for player, group in enumerate(groups.tolist()):
+        folded[:, group] += values[:, player]
+    return folded
+
+
+def importance_plainly(
+    values: Float32Array | Float64Array,
+) -> tuple[list[int], list[float], list[float]]:
+    """Add one row after the other, and then one block of rows after the other."""
+    wide = values.astype(np.float64)
+    sums = np.zeros((2, values.shape[1]))
+    for first in range(0, len(values), 4_096):
+        block = np.zeros_like(sums)
+        for row in wide[first : first + 4_096]:
+            block += (row, np.abs(row))
+        sums += block
+    return [len(values)] * values.shape[1], sums[0].tolist(), sums[1].tolist()
+
+
+def strongest_plainly(folded: Float64Array, m: int, strength: Strength) -> list[list[int]]:
+    found = []
+    for row in folded:
+        order = np.argsort(-np.abs(row), kind="stable")
+        found.append(order[may_be_chosen(row, strength)[order]][:m].tolist())
+    return found
+
+
+def rows_of(offsets: Int64Array, groups: Int32Array) -> list[list[int]]:
+    return [groups[start:end].tolist() for start, end in pairwise(offsets.tolist())]
+
+
+@pytest.mark.parametrize("scalar", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("n_rows", "n_players", "n_groups"),
+    [(0, 3, 2), (1, 1, 1), (7, 32, 8), (8, 3, 5), (9, 150, 20), (10_000, 13, 4), (5, 0, 3)],
+)
+def test_rows_are_aggregated_as_column_by_column(
+    n_rows: int, n_players: int, n_groups: int, dtype: str, scalar: bool
+) -> None:
+    values, groups = matrix(n_rows, n_players, dtype), groups_of(n_players, n_groups)
+    expected = folded_plainly(values, groups, n_groups)
+    for strength in (Strength.ABSOLUTE, Strength.POSITIVE, Strength.NEGATIVE):
+        for m in (1, 3, 9):
+            for threads in (1, 2):
+                folded, strongest, importance = _native.aggregate_rows(
+                    values, groups, n_groups, m=m, strength=strength, threads=threads, scalar=scalar
+                )
+                assert folded is not None
+                assert strongest is not None
+                assert importance is not None
+                assert folded.tobytes() == expected.tobytes()
+                assert rows_of(*strongest) == strongest_plainly(expected, m, strength)
+                assert len(strongest[1]) == strongest[0][-1]
+    counts, sums, absolute_sums = (part.tolist() for part in importance)
+    assert (counts, sums, absolute_sums) == importance_plainly(values)
+
+
+def test_very_many_rows_are_aggregated_the_same_at_any_number_of_threads() -> None:
+    # Enough that the threads really are used.
+    values, groups = matrix(100_000, 32, "float32"), groups_of(32, 8)
+    expected = folded_plainly(values, groups, 8).tobytes()
+    for strength in (Strength.ABSOLUTE, Strength.POSITIVE):
+        seen = []
+        for threads, scalar in [(1, True), (1, False), (2, False), (None, False)]:
+            folded, strongest, importance = _native.aggregate_rows(
+                values, groups, 8, m=3, strength=strength, threads=threads, scalar=scalar
+            )
+            assert folded is not None
+            assert strongest is not None
+            assert importance is not None
+            assert folded.tobytes() == expected
+            seen.append([part.tobytes() for part in (*strongest, *importance)])
+        assert seen == [seen[0]] * len(seen)
+
+
+def test_only_what_is_asked_for_is_returned() -> None:
+    values, groups = matrix(9, 4, "float64"), groups_of(4, 2)
+    whole = _native.aggregate_rows(values, groups, 2, m=1)
+    for folded, m, importance in [(True, None, False), (False, 1, False), (False, None, True)]:
+        part = _native.aggregate_rows(values, groups, 2, folded=folded, m=m, importance=importance)
+        assert [each is not None for each in part] == [folded, m is not None, importance]
+        for one, all_of_it in zip(part, whole, strict=True):
+            if one is not None:
+                assert repr(one) == repr(all_of_it)
+
+
+TRIPLES = [(0, 5), (1, 5), (300, 7), (200_000, 1_000), (700_000, 30_000)]
+"""Entries and rows: none, one, and more than the 65,536 that are one task."""
+
+
+@pytest.mark.parametrize("order", ["sorted", "random", "nearly sorted"])
+@pytest.mark.parametrize(("n_entries", "n_rows"), TRIPLES)
+def test_triples_are_summed_in_the_order_given(n_entries: int, n_rows: int, order: str) -> None:
+    rng = np.random.default_rng(n_entries)
+    rows = rng.integers(0, n_rows, n_entries).astype(np.int32)
+    if order != "random":
+        rows.sort()
+    if order == "nearly sorted" and n_entries:
+        rows[-1] = 0
+    groups = rng.integers(0, 6, n_entries).astype(np.int32)
+    values = contributions(n_entries)
+    keys = rows.astype(np.int64) * 6 + groups
+    expected = np.bincount(keys, values, minlength=n_rows * 6).astype(float).tobytes()
+    for threads in THREADS:
+        found = _native.fold_triples(rows, groups, values, n_rows, 6, threads=threads)
+        assert found.shape == (n_rows, 6)
+        assert found.tobytes() == expected
+
+
+MATRIX = np.array([[0.5, -0.5], [1.0, 2.0], [3.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "message"),
+    [
+        (MATRIX.astype(np.int64), GROUPS, "values: expected dtype float64, got int64"),
+        (MATRIX.astype(np.float16), GROUPS, "values: expected dtype float64, got float16"),
+        (MATRIX[0], GROUPS, "values: expected 2 dimensions, got 1"),
+        (np.asfortranarray(MATRIX), GROUPS, "values: expected a C-contiguous"),
+        (MATRIX[::2], GROUPS, "values: expected a C-contiguous"),
+        (np.where(MATRIX == 4, np.nan, MATRIX), GROUPS, "values: row 2, column 1 is NaN"),
+        (np.where(MATRIX == 1, -np.inf, MATRIX), GROUPS, "values: row 1, column 0 is -inf"),
+        (MATRIX * 0 + 1e308, GROUPS * 0, "values: the sum of row 0 overflows float64"),
+        (MATRIX * 0 + 1e308, GROUPS, "values: the sum of player 0 overflows float64"),
+        (MATRIX, GROUPS[:1], "groups: expected 2 .*, got 1"),
+        (MATRIX, GROUPS + 1, r"groups: entry 1 is 2, outside 0\.\.2"),
+        (MATRIX, GROUPS - 1, r"groups: entry 0 is -1, outside 0\.\.2"),
+        (MATRIX, GROUPS.astype(np.int64), "groups: expected dtype int32, got int64"),
+        (MATRIX, GROUPS[None], "groups: expected 1 dimension, got 2"),
+    ],
+)
+def test_aggregate_rows_names_what_it_refuses(
+    values: Float64Array, groups: Int32Array, message: str
+) -> None:
+    with pytest.raises(ArgumentError, match=f"^{message}"):
+        _native.aggregate_rows(values, groups, 2)
+
+
+def test_aggregate_rows_names_numbers_that_it_refuses() -> None:
+    for m, message in [(0, "m must be at least 1, got 0"), (-2, "m must be at least 1, got -2")]:
+        with pytest.raises(ArgumentError, match=f"^{message}"):
+            _native.aggregate_rows(MATRIX, GROUPS, 2, m=m)
+    with pytest.raises(ArgumentError, match=r"^n_groups must be at least 0, got -1"):
+        _native.aggregate_rows(MATRIX, GROUPS, -1)
+    with pytest.raises(TypeError, match=r"^m: expected a whole number, got float"):
+        _native.aggregate_rows(MATRIX, GROUPS, 2, m=1.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^values: expected a NumPy array"):
+        _native.aggregate_rows([[1.0]], GROUPS, 2)  # type: ignore[arg-type]
+
+
+def test_an_m_beyond_all_groups_picks_all_of_them() -> None:
+    for m in (2, 10**6, 10**30):
+        _, strongest, _ = _native.aggregate_rows(MATRIX, GROUPS, 2, m=m)
+        assert strongest is not None
+        assert rows_of(*strongest) == [[0, 1], [1, 0], [1, 0]]
+
+
+def test_read_only_arrays_are_fine() -> None:
+    values, groups = MATRIX.copy(), GROUPS.copy()
+    for array in (values, groups):
+        array.flags.writeable = False
+    folded, _, _ = _native.aggregate_rows(values, groups, 2)
+    assert folded is not None
+    assert folded.tolist() == MATRIX.tolist()
+    rows = np.array([0, 1], np.int32)
+    rows.flags.writeable = False
+    found = _native.fold_triples(rows, groups, values[0], 2, 2)
+    assert found.tolist() == [[0.5, 0.0], [0.0, -0.5]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "groups", "values", "message"),
+    [
+        (GROUPS.astype(np.int64), GROUPS, VALUES, "rows: expected dtype int32, got int64"),
+        (GROUPS, GROUPS.astype(np.int16), VALUES, "groups: expected dtype int32, got int16"),
+        (GROUPS, GROUPS, VALUES.astype(np.float32), "values: expected dtype float64"),
+        (GROUPS[:1], GROUPS, VALUES, "rows: expected 2 .*, got 1"),
+        (GROUPS, GROUPS[:1], VALUES, "groups: expected 2 .*, got 1"),
+        (GROUPS + 1, GROUPS, VALUES, r"rows: entry 1 is 2, outside 0\.\.2"),
+        (GROUPS, GROUPS - 1, VALUES, r"groups: entry 0 is -1, outside 0\.\.2"),
+        (GROUPS, GROUPS, VALUES * np.nan, "values: entry 0 is NaN"),
+        (GROUPS * 0 + 1, GROUPS * 0, VALUES * 0 + 1e308, "values: the sum of row 1 overflows"),
+        (np.repeat(GROUPS, 2)[::2], GROUPS, VALUES, "rows: expected a C-contiguous"),
+    ],
+)
+def test_fold_triples_names_what_it_refuses(
+    rows: Int32Array, groups: Int32Array, values: Float64Array, message: str
+) -> None:
+    with pytest.raises(ArgumentError, match=f"^{message}"):
+        _native.fold_triples(rows, groups, values, 2, 2)
+
+
+@pytest.mark.parametrize(("n_rows", "n_groups"), [(2**62, 4), (2**40, 2**20), (10**30, 1)])
+def test_more_sums_than_memory_holds_are_refused(n_rows: int, n_groups: int) -> None:
+    with pytest.raises(MemoryError):
+        _native.fold_triples(GROUPS, GROUPS, VALUES, n_rows, n_groups)
+    with pytest.raises(MemoryError):
+        _native.aggregate_rows(MATRIX, GROUPS, n_rows)

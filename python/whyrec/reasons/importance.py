@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 from rich.table import Table
 
-from whyrec._native import global_importance as accumulate
 from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.fields import FeatureSchema
@@ -16,6 +15,7 @@ from whyrec.data.interactions import Histories
 from whyrec.explain.attribution import Attributions, PlayerKind
 from whyrec.reasons.display import Grid
 from whyrec.reasons.export import json_text, pandas_frame, text_of
+from whyrec.reasons.importance_sums import ImportanceSums
 from whyrec.reasons.reason import ReasonKind
 from whyrec.types import Int32Array
 
@@ -158,27 +158,25 @@ def global_importance(
         batches: attributions, each with the histories that they are about.
     """
     keys = _Keys(dataset)
-    counts = np.zeros(keys.n_keys, np.int64)
-    sums, absolute_sums = np.zeros(keys.n_keys), np.zeros(keys.n_keys)
+    sums = ImportanceSums.empty(keys.n_keys)
     n_explanations = 0
     for histories, attributions in batches:
-        state = accumulate(
-            keys.of(histories, attributions), attributions.contributions, keys.n_keys
-        )
-        for total, part in zip((counts, sums, absolute_sums), state, strict=True):
-            total += part
+        of_players = keys.of(histories, attributions)
+        sums = sums.merge(ImportanceSums.of(of_players, attributions.contributions, keys.n_keys))
         n_explanations += len(attributions.pairs)
-    met = np.flatnonzero(counts)
-    ordered = met[np.argsort(-absolute_sums[met], kind="stable")]
+    met = sums.keys()
+    absolute_sums = sums.absolute_sums[met]
+    order = np.argsort(-absolute_sums, kind="stable")
     # Where nothing contributes, every share is 0.
-    whole = float(absolute_sums.sum()) or 1.0
+    whole = float(sums.absolute_sums.sum()) or 1.0
     sources = [
-        Importance(*keys.describe(key), count, total / count, absolute / count, absolute / whole)
-        for key, count, total, absolute in zip(
-            ordered.tolist(),
-            counts[ordered].tolist(),
-            sums[ordered].tolist(),
-            absolute_sums[ordered].tolist(),
+        Importance(*keys.describe(key), count, mean, mean_absolute, absolute / whole)
+        for key, count, mean, mean_absolute, absolute in zip(
+            met[order].tolist(),
+            sums.counts[met][order].tolist(),
+            sums.mean()[order].tolist(),
+            sums.mean_absolute()[order].tolist(),
+            absolute_sums[order].tolist(),
             strict=True,
         )
     ]

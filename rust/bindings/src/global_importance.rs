@@ -7,7 +7,8 @@ use whyrec_core::aggregate::GlobalImportance;
 use crate::arguments::{self, size, vector};
 use crate::run::run;
 
-type State<'py> = (
+/// Counts, sums and sums of absolute values.
+pub type State<'py> = (
     Bound<'py, PyArray1<i64>>,
     Bound<'py, PyArray1<f64>>,
     Bound<'py, PyArray1<f64>>,
@@ -32,9 +33,14 @@ pub fn global_importance<'py>(
     let state = run(py, steps, threads, |workers| {
         GlobalImportance::of(keys, values, n_keys, workers)
     })?;
-    Ok((
+    Ok(state_of(py, state))
+}
+
+/// The state as arrays.
+pub fn state_of(py: Python<'_>, state: GlobalImportance) -> State<'_> {
+    (
         state.counts.into_pyarray(py),
         state.sums.into_pyarray(py),
         state.absolute_sums.into_pyarray(py),
-    ))
+    )
 }

@@ -3,11 +3,13 @@
 //! One file a verb: convert the arguments, release the GIL, call the core, map the error. The
 //! documentation that Python users read is in `python/whyrec/_native.pyi`.
 
+mod aggregate_rows;
 mod arguments;
 mod errors;
 mod every_coalition;
 mod exact_shapley;
 mod fold;
+mod fold_triples;
 mod global_importance;
 mod item_index;
 mod merge;
@@ -16,6 +18,7 @@ mod paired_shapley;
 mod permutation_coalitions;
 mod permutation_shapley;
 mod plan;
+mod room;
 mod run;
 mod score_pairs;
 mod strongest;
@@ -25,11 +28,15 @@ mod top_k;
 #[pyo3::pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::aggregate_rows::aggregate_rows;
+    #[pymodule_export]
     use crate::every_coalition::every_coalition;
     #[pymodule_export]
     use crate::exact_shapley::exact_shapley;
     #[pymodule_export]
     use crate::fold::fold;
+    #[pymodule_export]
+    use crate::fold_triples::fold_triples;
     #[pymodule_export]
     use crate::global_importance::global_importance;
     #[pymodule_export]

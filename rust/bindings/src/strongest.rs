@@ -26,6 +26,17 @@ pub enum Strength {
     Negative,
 }
 
+impl Strength {
+    /// The same for the core.
+    pub fn core(self) -> aggregate::Strength {
+        match self {
+            Self::Absolute => aggregate::Strength::Absolute,
+            Self::Positive => aggregate::Strength::Positive,
+            Self::Negative => aggregate::Strength::Negative,
+        }
+    }
+}
+
 type Chosen<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
 
 /// Choose the m strongest entries of each row.
@@ -43,15 +54,10 @@ pub fn strongest<'py>(
     let values = vector::<f64>("values", values)?;
     let m = count("m", m)?;
     let threads = arguments::threads(threads)?;
-    let strength = match strength {
-        Strength::Absolute => aggregate::Strength::Absolute,
-        Strength::Positive => aggregate::Strength::Positive,
-        Strength::Negative => aggregate::Strength::Negative,
-    };
     let (offsets, values) = (offsets.as_slice()?, values.as_slice()?);
     let steps = values.len().saturating_add(offsets.len());
     let chosen = run(py, steps, threads, |workers| {
-        aggregate::strongest(offsets, values, m, strength, workers)
+        aggregate::strongest(offsets, values, m, strength.core(), workers)
     })?;
     Ok((
         chosen.offsets.into_pyarray(py),

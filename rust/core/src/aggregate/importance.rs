@@ -83,7 +83,7 @@ impl GlobalImportance {
             )?;
             blocks.iter().flatten().for_each(|partial| all.add(partial));
         }
-        all.check()
+        all.check("key")
     }
 
     /// Add what another part of the data says of the same keys.
@@ -104,7 +104,19 @@ impl GlobalImportance {
                 absolute_sum: other.absolute_sums[key],
             });
         }
-        self.check()
+        self.check("key")
+    }
+
+    /// Add the sums of every key over some rows in each of which it is met once.
+    pub(super) fn add_rows(&mut self, n_rows: usize, sums: &[f64], absolute_sums: &[f64]) {
+        for (key, (&sum, &absolute_sum)) in sums.iter().zip(absolute_sums).enumerate() {
+            self.add(&Partial {
+                key,
+                count: n_rows as i64,
+                sum,
+                absolute_sum,
+            });
+        }
     }
 
     fn add(&mut self, partial: &Partial) {
@@ -113,12 +125,12 @@ impl GlobalImportance {
         self.absolute_sums[partial.key] += partial.absolute_sum;
     }
 
-    fn check(self) -> Result<Self, Error> {
+    pub(super) fn check(self, unit: &'static str) -> Result<Self, Error> {
         // No sum can be infinite or NaN unless the sum of absolute values is infinite.
         match self.absolute_sums.iter().position(|sum| !sum.is_finite()) {
             Some(index) => Err(Error::SumOverflow {
                 argument: "values",
-                unit: "key",
+                unit,
                 index,
             }),
             None => Ok(self),

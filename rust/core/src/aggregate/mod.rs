@@ -5,11 +5,15 @@
 
 mod fold;
 mod importance;
+mod rows;
 mod strongest;
+mod triples;
 
 pub use fold::fold;
 pub use importance::GlobalImportance;
+pub use rows::{Contribution, RowKernel, Rows, StrongestGroups, Wanted, aggregate_rows};
 pub use strongest::{Chosen, Strength, strongest};
+pub use triples::{Triples, fold_triples};
 
 use crate::Error;
 
@@ -26,4 +30,21 @@ fn check_finite(first: usize, values: &[f64]) -> Result<(), Error> {
         }),
         None => Ok(()),
     }
+}
+
+fn check_length(
+    argument: &'static str,
+    unit: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Length {
+        argument,
+        unit,
+        expected,
+        found,
+    })
 }
