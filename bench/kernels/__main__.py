@@ -1,0 +1,72 @@
+"""Time the kernels beside their peers on one machine: `python -m bench.kernels`."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+
+from bench.kernels import aggregate, build, chart, machine, top_k
+from bench.kernels.race import SLOW, use_all_threads
+from bench.kernels.report import HEADER, Case
+from bench.timing import RESULTS, table_lines, write_table
+
+N_ITEMS = 1_000_000
+N_ROUNDS = 11
+PEERS = ("faiss-cpu", "implicit", "usearch", "torch", "numpy", "scipy", "polars")
+PARTS: dict[str, Callable[[int, int], Iterator[Case]]] = {
+    "topk": top_k.measure,
+    "build": build.measure_build,
+    "mapped": build.measure_mapped,
+    "aggregate": aggregate.measure,
+}
+
+
+def main() -> int:
+    """Measure what is asked for; the table of a whole run at full size is kept, with its chart."""
+    asked = arguments()
+    use_all_threads()
+    cases: list[Case] = []
+    whole = asked.only is None and asked.items == N_ITEMS
+    try:
+        for part in [asked.only] if asked.only else PARTS:
+            for case in PARTS[part](asked.items, asked.rounds):
+                cases.append(case)
+                print(case.line(), flush=True)
+    except KeyboardInterrupt:
+        print("interrupted: this is what was measured so far, and is not kept", file=sys.stderr)
+        whole = False
+    title = f"Kernels beside their peers, N = {asked.items:,}"
+    rows = [case.cells() for case in cases]
+    if whole:
+        chart.draw(cases, RESULTS / "kernels.svg", title)
+        write_table("kernels", title, HEADER, rows, notes(cases))
+    else:
+        print("\n".join(table_lines(title, HEADER, rows, notes(cases))))
+    return 0
+
+
+def notes(cases: list[Case]) -> list[str]:
+    """Say how it was measured, and what a case adds."""
+    peers = ", ".join(f"{name} {version(name)}" for name in PEERS)
+    return [
+        "Medians of calls timed in turn, each on all threads of the machine. A ratio above 1 says "
+        "that ours is faster; the figure is that of the fastest peer. Every peer was first held to "
+        f"our answer. A peer more than {SLOW:g} times slower than the fastest was timed once.",
+        "Vectors have log-normal norms unless said. "
+        + (machine.measured().text() if any("share" in case.name for case in cases) else ""),
+        *dict.fromkeys(case.note for case in cases if case.note),
+        f"Peers: {peers}.",
+    ]
+
+
+def arguments() -> argparse.Namespace:
+    """Read what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.kernels", description=__doc__)
+    parser.add_argument("--items", type=int, default=N_ITEMS, help="items (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=N_ROUNDS, help="(default %(default)s)")
+    parser.add_argument("--only", choices=PARTS, help="one part of the table")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
