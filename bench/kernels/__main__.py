@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 from bench.kernels import aggregate, build, chart, machine, top_k
-from bench.kernels.race import SLOW, use_all_threads
+from bench.kernels.race import SLOW, SLOW_SECONDS, use_all_threads
 from bench.kernels.report import HEADER, Case
 from bench.timing import RESULTS, table_lines, write_table
 
@@ -26,7 +26,7 @@ def main() -> int:
     asked = arguments()
     use_all_threads()
     cases: list[Case] = []
-    whole = asked.only is None and asked.items == N_ITEMS
+    whole, status = asked.only is None and asked.items == N_ITEMS, 0
     try:
         for part in [asked.only] if asked.only else PARTS:
             for case in PARTS[part](asked.items, asked.rounds):
@@ -34,7 +34,7 @@ def main() -> int:
                 print(case.line(), flush=True)
     except KeyboardInterrupt:
         print("interrupted: this is what was measured so far, and is not kept", file=sys.stderr)
-        whole = False
+        whole, status = False, 130
     title = f"Kernels beside their peers, N = {asked.items:,}"
     rows = [case.cells() for case in cases]
     if whole:
@@ -42,7 +42,7 @@ def main() -> int:
         write_table("kernels", title, HEADER, rows, notes(cases))
     else:
         print("\n".join(table_lines(title, HEADER, rows, notes(cases))))
-    return 0
+    return status
 
 
 def notes(cases: list[Case]) -> list[str]:
@@ -51,9 +51,10 @@ def notes(cases: list[Case]) -> list[str]:
     return [
         "Medians of calls timed in turn, each on all threads of the machine. A ratio above 1 says "
         "that ours is faster; the figure is that of the fastest peer. Every peer was first held to "
-        f"our answer. A peer more than {SLOW:g} times slower than the fastest was timed once.",
-        "Vectors have log-normal norms unless said. "
-        + (machine.measured().text() if any("share" in case.name for case in cases) else ""),
+        f"our answer. A call of more than {SLOW_SECONDS:g} s, and {SLOW:g} times as long as the "
+        "fastest, was timed once.",
+        "Vectors have log-normal norms unless said: Gaussian, each times exp(0.5 · Gaussian). "
+        f"{machine.measured().text()}",
         *dict.fromkeys(case.note for case in cases if case.note),
         f"Peers: {peers}.",
     ]

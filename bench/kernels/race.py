@@ -10,7 +10,9 @@ from bench.timing import interleaved
 from threadpoolctl import threadpool_limits
 
 SLOW = 8.0
-"""A peer this many times slower than the fastest is timed once: its figure is clear enough."""
+SLOW_SECONDS = 2.0
+"""A call that takes so many times as long as the fastest, and so long, is timed once: its figure is
+clear enough."""
 
 PAUSE = 0.05
 """Seconds between calls: OpenBLAS lets its threads spin for about half as long."""
@@ -29,12 +31,12 @@ def use_all_threads() -> None:
 
 
 def race(calls: Mapping[str, Callable[[], object]], n_rounds: int) -> dict[str, float]:
-    """Return the median seconds of every call."""
+    """Return the median seconds of every call; all of them should have been called before."""
     first: dict[str, float] = {}
     for name, call in calls.items():
         started = time.perf_counter()
         call()
         first[name] = time.perf_counter() - started
-    bound = SLOW * min(first.values())
+    bound = max(SLOW_SECONDS, SLOW * min(first.values()))
     again = {name: call for name, call in calls.items() if first[name] <= bound}
     return first | interleaved(again, n_rounds, pause=PAUSE)

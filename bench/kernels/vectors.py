@@ -34,8 +34,8 @@ def factorised(n_items: int) -> tuple[Float32Array, Float32Array]:
     """
     kept = CACHE / f"als-{n_items}.npz"
     if not kept.exists():
-        model = AlternatingLeastSquares(factors=64, iterations=10, random_state=0)
-        with threadpool_limits(1, "blas"):  # implicit has threads of its own, as it warns
+        with threadpool_limits(1, "blas"):  # implicit has threads of its own
+            model = AlternatingLeastSquares(factors=64, iterations=10, random_state=0)
             model.fit(simulated(n_items), show_progress=False)
         CACHE.mkdir(exist_ok=True)
         np.savez(kept, items=model.item_factors, users=model.user_factors)
@@ -60,4 +60,5 @@ def _zipf(
     n_ranks = n_items // N_TASTES
     bounds = np.cumsum(1 / (np.arange(n_ranks) + 10))
     drawn = generator.random(n_events) * bounds[-1]
-    return np.searchsorted(bounds, drawn) * N_TASTES + tastes
+    ranks: Int64Array = np.searchsorted(bounds, drawn) * N_TASTES + tastes
+    return ranks
