@@ -159,7 +159,8 @@ def measure_triples(n_rows: int, n_triples: int, n_rounds: int) -> Iterator[Case
             times["ours"],
             {name: seconds for name, seconds in times.items() if name != "ours"},
             least=asked,
-            note="Of triples, NumPy and torch are given one key for row and group, made before.",
+            note="Triples are summed by `np.bincount`, `scatter_add_`, `coo_array.tocsr` and "
+            "`group_by`; NumPy, torch and polars are given one key for row and group, made before.",
         )
 
 
@@ -178,9 +179,9 @@ def ways_to_sum(
         return sums.scatter_add_(0, tensor_keys, tensor).reshape(shape)
 
     return {
-        "NumPy bincount": lambda: np.bincount(keys, values, size).reshape(shape),
-        "torch scatter_add": torch_sum,
-        "SciPy coo to csr": lambda: coo_array((values, (rows, groups)), shape).tocsr().toarray(),
+        "NumPy": lambda: np.bincount(keys, values, size).reshape(shape),
+        "torch": torch_sum,
+        "SciPy": lambda: coo_array((values, (rows, groups)), shape).tocsr().toarray(),
         "polars": lambda: frame.group_by("key").agg(pl.col("value").sum()),
     }
 
