@@ -12,6 +12,7 @@ from bench.timing import RESULTS, table_lines, write_table
 
 N_ITEMS = 1_000_000
 N_ROUNDS = 11
+MOST_K = max(search.k for searches in top_k.SEARCHES.values() for search in searches)
 PEERS = ("faiss-cpu", "implicit", "usearch", "torch", "numpy", "scipy", "polars")
 PARTS: dict[str, Callable[[int, int], Iterator[Case]]] = {
     "topk": top_k.measure,
@@ -25,8 +26,10 @@ def main() -> int:
     """Measure what is asked for; the table of a whole run at full size is kept, with its chart."""
     asked = arguments()
     use_all_threads()
+    print(machine.measured().text(), flush=True)
     cases: list[Case] = []
-    whole, status = asked.only is None and asked.items == N_ITEMS, 0
+    whole = asked.only is None and asked.items == N_ITEMS and asked.rounds >= N_ROUNDS
+    status = 0
     try:
         for part in [asked.only] if asked.only else PARTS:
             for case in PARTS[part](asked.items, asked.rounds):
@@ -39,7 +42,8 @@ def main() -> int:
     rows = [case.cells() for case in cases]
     if whole:
         chart.draw(cases, RESULTS / "kernels.svg", title)
-        write_table("kernels", title, HEADER, rows, notes(cases))
+        picture = "![Times of the peers over ours](kernels.svg)"
+        write_table("kernels", title, HEADER, rows, [picture, *notes(cases)])
     else:
         print("\n".join(table_lines(title, HEADER, rows, notes(cases))))
     return status
@@ -66,7 +70,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--items", type=int, default=N_ITEMS, help="items (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=N_ROUNDS, help="(default %(default)s)")
     parser.add_argument("--only", choices=PARTS, help="one part of the table")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.items < MOST_K or asked.rounds < 1:
+        parser.error(f"--items must be {MOST_K} or more and --rounds 1 or more")
+    return asked
 
 
 if __name__ == "__main__":

@@ -148,11 +148,11 @@ def measure_triples(n_rows: int, n_triples: int, n_rounds: int) -> Iterator[Case
         if order == "sorted":
             rows.sort()
         calls = ways_to_sum(rows, groups, values, n_rows)
-        truth = ours.aggregate_triples(rows, groups, values, n_rows, N_GROUPS)
+        truth = ours.fold_triples(rows, groups, values, n_rows, N_GROUPS)
         for name, call in calls.items():
             if name != "polars":  # its rows come in an order of their own
                 check_equal(name, np.asarray(call()), truth, scale=1.0)
-        calls["ours"] = lambda: ours.aggregate_triples(rows, groups, values, n_rows, N_GROUPS)
+        calls["ours"] = lambda: ours.fold_triples(rows, groups, values, n_rows, N_GROUPS)
         times = race(calls, n_rounds)
         yield beside(
             f"{n_triples:,} {order} triples to {n_rows:,} × {N_GROUPS}",

@@ -1,4 +1,4 @@
-"""What the machine reaches at best: rust/core/examples/machine.rs, built and asked."""
+"""What the machine can do: rust/core/examples/machine.rs, built and asked."""
 
 import json
 import subprocess

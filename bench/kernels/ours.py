@@ -43,14 +43,19 @@ def aggregate_rows(
     Returns the folded rows [n_rows, n_groups], the strongest groups [n_rows, m], and Σ and Σ|·| of
     each player.
     """
-    folded, (_, strongest), (_, sums, absolute) = _native.aggregate_rows(
-        values, groups, n_groups, m=m, strength=_native.Strength.ABSOLUTE, importance=True
+    folded, strongest, importance = _native.aggregate_rows(
+        values, groups, n_groups, m=m, strength=_native.Strength.ABSOLUTE
     )
-    return folded, strongest.reshape(len(values), m), sums, absolute
+    assert folded is not None
+    assert strongest is not None
+    assert importance is not None
+    _, chosen = strongest
+    _, sums, absolute = importance
+    return folded, chosen.reshape(len(values), m), sums, absolute
 
 
-def aggregate_triples(
+def fold_triples(
     rows: Int32Array, groups: Int32Array, values: Float64Array, n_rows: int, n_groups: int
 ) -> Float64Array:
     """Return float64 [n_rows, n_groups]: the sums of (row, group, value) triples in any order."""
-    return _native.aggregate_triples(rows, groups, values, n_rows, n_groups)
+    return _native.fold_triples(rows, groups, values, n_rows, n_groups)
