@@ -63,7 +63,7 @@ format: $(VENV)/.dev ## Put all code into its one form.
 
 clean: ## Take away all that was made, .venv too.
 	rm -rf $(VENV) target dist python/whyrec/_native*.so
-	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache bench/.cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.created:
