@@ -12,7 +12,8 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-rust test-python test-slow bench bench-latency bench-accuracy format clean
+.PHONY: help demo test test-rust test-python test-slow bench bench-kernels bench-rust \
+    bench-latency bench-accuracy format clean
 
 help: ## Say what can be made.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -43,7 +44,13 @@ test-slow: $(VENV)/.dev $(EXTENSION) ## Run the tests that take minutes, and loo
 bench: ## Say which benchmarks there are.
 	@sed -nE 's/^(bench-[a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-bench-latency: $(VENV)/.dev $(EXTENSION) ## Time the kernels and the calls beside their peers.
+bench-kernels: $(VENV)/.bench $(EXTENSION) ## Time the kernels beside their peers; ARGS="--only topk".
+	$(BIN)/python -m bench.kernels $(ARGS)
+
+bench-rust: ## Time the kernels alone, with criterion, beside their last run.
+	cargo bench -p whyrec-core
+
+bench-latency: $(VENV)/.dev $(EXTENSION) ## Time an answer with reasons, for one user and for many.
 	$(BIN)/python -m bench.latency
 
 bench-accuracy: $(VENV)/.dev $(EXTENSION) ## Measure accuracy beside peers on the same split.
@@ -56,7 +63,7 @@ format: $(VENV)/.dev ## Put all code into its one form.
 
 clean: ## Take away all that was made, .venv too.
 	rm -rf $(VENV) target dist python/whyrec/_native*.so
-	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache bench/.cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.created:
@@ -91,6 +98,11 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/.created
 $(VENV)/.dev: $(VENV)/.demo
 	@$(BIN)/python -c "$$requirements" dev > $(VENV)/dev.txt
 	$(BIN)/python -m pip install --quiet -r $(VENV)/dev.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.demo
+	@$(BIN)/python -c "$$requirements" bench > $(VENV)/bench.txt
+	$(BIN)/python -m pip install --quiet -r $(VENV)/bench.txt
 	@touch $@
 
 $(EXTENSION): pyproject.toml $(RUST) | $(VENV)/.demo

@@ -3,7 +3,7 @@
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,25 +13,44 @@ import torch
 RESULTS = Path(__file__).parent / "results"
 
 
-def interleaved(calls: Mapping[str, Callable[[], object]], n_rounds: int) -> dict[str, float]:
-    """Time every call once a round, all on the same machine, and return medians in seconds."""
+def interleaved(
+    calls: Mapping[str, Callable[[], object]], n_rounds: int, *, pause: float = 0.0
+) -> dict[str, float]:
+    """Time every call once a round, all on the same machine, and return medians in seconds.
+
+    pause: seconds before each call. Threads of one library may spin for a while after its call,
+    and would take the cores from the next.
+    """
     for call in calls.values():  # the first time is that of caches and of lazy imports
         call()
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(n_rounds):
         for name, call in calls.items():
+            time.sleep(pause)
             started = time.perf_counter()
             call()
             seconds[name].append(time.perf_counter() - started)
     return {name: float(np.median(each)) for name, each in seconds.items()}
 
 
-def write_table(name: str, title: str, header: list[str], rows: list[list[str]]) -> None:
+def write_table(
+    name: str, title: str, header: list[str], rows: list[list[str]], notes: Sequence[str] = ()
+) -> None:
     """Print a table, and keep it in bench/results with the commit and the machine it is of."""
+    lines = table_lines(title, header, rows, notes)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text("\n".join(lines))
+    print("\n".join(lines))
+
+
+def table_lines(
+    title: str, header: list[str], rows: list[list[str]], notes: Sequence[str] = ()
+) -> list[str]:
+    """Return a table in Markdown, with the commit and the machine above it and notes below."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    lines = [
+    return [
         f"# {title}",
         "",
         f"Commit {commit or 'unknown'}, {datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, "
@@ -41,8 +60,6 @@ def write_table(name: str, title: str, header: list[str], rows: list[list[str]])
         "| " + " | ".join(header) + " |",
         "|" + "---|" * len(header),
         *("| " + " | ".join(row) + " |" for row in rows),
+        *(line for note in notes for line in ("", note)),
         "",
     ]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text("\n".join(lines))
-    print("\n".join(lines))
