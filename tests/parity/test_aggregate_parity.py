@@ -399,3 +399,8 @@ def test_more_sums_than_memory_holds_are_refused(n_rows: int, n_groups: int) -> 
         _native.fold_triples(GROUPS, GROUPS, VALUES, n_rows, n_groups)
     with pytest.raises(MemoryError):
         _native.aggregate_rows(MATRIX, GROUPS, n_rows)
+
+
+def test_more_ragged_sums_than_memory_holds_are_refused() -> None:
+    with pytest.raises(MemoryError):
+        _native.fold(TWO, GROUPS, VALUES, np.array([0, 2**62]))
