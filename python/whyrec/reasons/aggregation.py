@@ -226,7 +226,8 @@ def _game(
         )
     if n_groups is None:
         n_groups = int(numbers.max(initial=-1)) + 1
-    return np.ascontiguousarray(values), numbers, n_groups
+    contiguous: Any = np.ascontiguousarray(values)
+    return contiguous, numbers, n_groups
 
 
 def _indices(name: str, values: Any, end: int) -> Int32Array:

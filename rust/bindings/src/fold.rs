@@ -1,10 +1,11 @@
 //! Contributions folded to groups.
 
-use numpy::{IntoPyArray, PyArray1};
+use numpy::PyArray1;
 use pyo3::prelude::*;
 use whyrec_core::aggregate;
 
 use crate::arguments::{self, vector};
+use crate::room::Room;
 use crate::run::run;
 
 /// Sum the values of each row by group.
@@ -25,9 +26,13 @@ pub fn fold<'py>(
     let threads = arguments::threads(threads)?;
     let (offsets, groups) = (offsets.as_slice()?, groups.as_slice()?);
     let (values, group_offsets) = (values.as_slice()?, group_offsets.as_slice()?);
+    // Offsets that cannot be are refused by the core.
+    let n_sums = group_offsets.last().map_or(0, |&last| last.max(0) as usize);
+    let mut room = Room::new(py, n_sums)?;
+    let sums = room.as_slice_mut()?;
     let steps = values.len().saturating_add(offsets.len());
     run(py, steps, threads, |workers| {
-        aggregate::fold(offsets, groups, values, group_offsets, workers)
-    })
-    .map(|sums| sums.into_pyarray(py))
+        aggregate::fold(offsets, groups, values, group_offsets, sums, workers)
+    })?;
+    Ok(room.array())
 }

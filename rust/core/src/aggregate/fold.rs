@@ -10,15 +10,16 @@ use crate::workers::Workers;
 ///
 /// Row r has the entries from `offsets[r]` to `offsets[r + 1]` and the groups from
 /// `group_offsets[r]` to `group_offsets[r + 1]`; `groups` gives the group of each entry, counted
-/// from the first group of its row. The sums come in the order of `group_offsets`. A group without
-/// entries has the empty sum, 0.
+/// from the first group of its row. The sums are written to `sums` in the order of `group_offsets`,
+/// whatever stands there before. A group without entries has the empty sum, 0.
 pub fn fold(
     offsets: &[i64],
     groups: &[i32],
     values: &[f64],
     group_offsets: &[i64],
+    sums: &mut [f64],
     workers: &Workers,
-) -> Result<Vec<f64>, Error> {
+) -> Result<(), Error> {
     if groups.len() != values.len() {
         return Err(Error::Length {
             argument: "groups",
@@ -28,8 +29,7 @@ pub fn fold(
         });
     }
     let entries = Ragged::new("offsets", offsets, values.len())?;
-    let n_sums = group_offsets.last().copied().unwrap_or(0).max(0) as usize;
-    let sums_of = Ragged::new("group_offsets", group_offsets, n_sums)?;
+    let sums_of = Ragged::new("group_offsets", group_offsets, sums.len())?;
     if entries.rows() != sums_of.rows() {
         return Err(Error::Length {
             argument: "group_offsets",
@@ -38,11 +38,9 @@ pub fn fold(
             found: sums_of.rows(),
         });
     }
-    let mut sums = Vec::new();
-    reserve(&mut sums, n_sums)?;
-    sums.resize(n_sums, 0.0);
     let mut tasks = Vec::new();
-    let mut rest = sums.as_mut_slice();
+    reserve(&mut tasks, entries.rows().div_ceil(BLOCK))?;
+    let mut rest = sums;
     for first in (0..entries.rows()).step_by(BLOCK) {
         let rows = first..entries.rows().min(first + BLOCK);
         let (sums, after) = rest.split_at_mut(sums_of.span(rows.clone()).len());
@@ -53,6 +51,7 @@ pub fn fold(
         tasks.into_iter(),
         || (),
         |(), (rows, sums)| {
+            sums.fill(0.0);
             let mut rest = sums;
             for row in rows {
                 let (sums, after) = rest.split_at_mut(sums_of.row(row).len());
@@ -70,7 +69,7 @@ pub fn fold(
             Ok(())
         },
     )?;
-    Ok(sums)
+    Ok(())
 }
 
 fn fold_row(first: usize, groups: &[i32], values: &[f64], sums: &mut [f64]) -> Result<(), Error> {
@@ -107,7 +106,10 @@ mod tests {
     ) -> Result<Vec<f64>, Error> {
         let never = AtomicBool::new(false);
         let workers = Workers::new(Some(threads), &never).unwrap();
-        fold(offsets, groups, values, group_offsets, &workers)
+        let n_sums = group_offsets.last().map_or(0, |&last| last.max(0) as usize);
+        let mut sums = vec![f64::NAN; n_sums];
+        fold(offsets, groups, values, group_offsets, &mut sums, &workers)?;
+        Ok(sums)
     }
 
     fn message(offsets: &[i64], groups: &[i32], values: &[f64], group_offsets: &[i64]) -> String {
@@ -192,8 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn more_sums_than_memory_holds_are_refused() {
-        let error = folded(&[0, 0], &[], &[], &[0, i64::MAX], 1).unwrap_err();
-        assert!(matches!(error, Error::OutOfMemory { .. }));
+    fn room_for_other_sums_is_refused() {
+        let never = AtomicBool::new(false);
+        let workers = Workers::new(Some(1), &never).unwrap();
+        let error = fold(&[0, 0], &[], &[], &[0, 3], &mut [0.0], &workers).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "group_offsets: offsets end at 3, but there are 1 entries"
+        );
     }
 }

@@ -86,6 +86,20 @@ impl GlobalImportance {
         all.check("key")
     }
 
+    /// The mean contribution of a key, if it has any.
+    pub fn mean(&self, key: usize) -> Option<f64> {
+        self.per_contribution(self.sums[key], key)
+    }
+
+    /// The mean absolute contribution of a key, if it has any.
+    pub fn mean_absolute(&self, key: usize) -> Option<f64> {
+        self.per_contribution(self.absolute_sums[key], key)
+    }
+
+    fn per_contribution(&self, sum: f64, key: usize) -> Option<f64> {
+        (self.counts[key] > 0).then(|| sum / self.counts[key] as f64)
+    }
+
     /// Add what another part of the data says of the same keys.
     pub fn merge(mut self, other: &Self) -> Result<Self, Error> {
         if self.counts.len() != other.counts.len() {
@@ -261,6 +275,16 @@ mod tests {
         assert_eq!(
             message(&[1, 1], &[1e308, -1e308]),
             "values: the sum of key 1 overflows float64"
+        );
+    }
+
+    #[test]
+    fn a_key_without_contributions_has_no_mean() {
+        let state = importance(&[1, 1], &[3.0, -1.0], 2, 1).unwrap();
+        assert_eq!((state.mean(0), state.mean_absolute(0)), (None, None));
+        assert_eq!(
+            (state.mean(1), state.mean_absolute(1)),
+            (Some(1.0), Some(2.0))
         );
     }
 

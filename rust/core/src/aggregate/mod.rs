@@ -1,7 +1,14 @@
 //! Attributions aggregated: folded to groups, the strongest picked, importance accumulated.
 //!
-//! Contributions are float64 and finite. Sums are taken in the order of the input, in float64, so
-//! the same input gives the same bits at any thread count.
+//! | what comes | verbs |
+//! |---|---|
+//! | rows of one length | [`aggregate_rows`] |
+//! | ragged rows | [`fold`](fold()), [`strongest`](strongest()) |
+//! | entry by entry, with a row and a group | [`fold_triples`] |
+//! | entry by entry, with a key | [`GlobalImportance::of`] |
+//!
+//! Contributions are finite. Sums are taken in the order of the input, in float64, so the same input
+//! gives the same bits at any thread count.
 
 mod fold;
 mod importance;

@@ -8,6 +8,12 @@ use crate::error::reserve;
 use crate::ragged::Ragged;
 use crate::workers::Workers;
 
+/// Entries of a row that are found by insertion at most; more are found by selection.
+const FEW: usize = 8;
+
+/// An entry that may be chosen: how strong it is, the strongest first, and its position.
+type Candidate = (Reverse<u64>, i64);
+
 /// What makes an entry strong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strength {
@@ -59,20 +65,23 @@ pub fn strongest(
             for row in block * BLOCK..rows.rows().min((block + 1) * BLOCK) {
                 let span = rows.row(row);
                 check_finite(span.start, &values[span.clone()])?;
+                let admitted = values[span.clone()]
+                    .iter()
+                    .zip(span.start as i64..)
+                    .filter(|(value, _)| strength.admits(**value))
+                    // The bits of a positive float rise with it.
+                    .map(|(value, position)| (Reverse(value.abs().to_bits()), position));
                 candidates.clear();
-                candidates.extend(
-                    values[span.clone()]
-                        .iter()
-                        .zip(span.start as i64..)
-                        .filter(|(value, _)| strength.admits(**value))
-                        // The bits of a positive float rise with it.
-                        .map(|(value, position)| (Reverse(value.abs().to_bits()), position)),
-                );
-                if candidates.len() > m {
-                    candidates.select_nth_unstable(m - 1);
-                    candidates.truncate(m);
+                if m <= FEW {
+                    insert(admitted, m, candidates);
+                } else {
+                    candidates.extend(admitted);
+                    if candidates.len() > m {
+                        candidates.select_nth_unstable(m - 1);
+                        candidates.truncate(m);
+                    }
+                    candidates.sort_unstable();
                 }
-                candidates.sort_unstable();
                 chosen
                     .positions
                     .extend(candidates.iter().map(|(_, position)| *position));
@@ -91,6 +100,20 @@ impl Strength {
             Self::Positive => value > 0.0,
             Self::Negative => value < 0.0,
         }
+    }
+}
+
+/// Keep the m first candidates, in order.
+fn insert(admitted: impl Iterator<Item = Candidate>, m: usize, candidates: &mut Vec<Candidate>) {
+    for candidate in admitted {
+        if candidates.len() == m {
+            if candidate > candidates[m - 1] {
+                continue;
+            }
+            candidates.pop();
+        }
+        let before = candidates.iter().rposition(|other| *other < candidate);
+        candidates.insert(before.map_or(0, |place| place + 1), candidate);
     }
 }
 

@@ -107,6 +107,7 @@ pub fn fold_triples(
     if finite {
         return Ok(());
     }
+    // A value that is not finite stays in its sum to the end.
     find(triples.values, workers, check_finite)?;
     find(sums, workers, |first, sums| {
         match sums.iter().position(|sum| !sum.is_finite()) {
@@ -149,11 +150,12 @@ fn sum_in_order(
                     break;
                 }
                 let span = first..entries.end.min(first + CHUNK);
-                match sum_share(triples.some(span), &rows, cells.n_groups, sums) {
-                    Some(true) => (),
-                    Some(false) => finite.store(false, Ordering::Relaxed),
-                    None => in_order.store(false, Ordering::Relaxed),
+                if !sum_share(triples.some(span), &rows, cells.n_groups, sums) {
+                    in_order.store(false, Ordering::Relaxed);
                 }
+            }
+            if !all_finite(sums, workers)? {
+                finite.store(false, Ordering::Relaxed);
             }
             Ok(())
         },
@@ -188,26 +190,19 @@ fn shares(rows: &[i32], n_rows: usize) -> Result<Option<Vec<Share>>, Error> {
     }
 }
 
-/// Add entries to the sums of some rows and tell whether these are finite; None if an entry is not
-/// about one of the rows.
-fn sum_share(
-    triples: Triples,
-    rows: &Range<usize>,
-    n_groups: usize,
-    sums: &mut [f64],
-) -> Option<bool> {
-    let n_rows = rows.len();
-    let mut finite = true;
+/// Add entries to the sums of some rows; false if an entry is not about one of them.
+// Kept by itself: inlined among tasks, the loop runs out of registers.
+#[inline(never)]
+fn sum_share(triples: Triples, rows: &Range<usize>, n_groups: usize, sums: &mut [f64]) -> bool {
+    let (first, n_rows) = (rows.start, rows.len());
     for (row, group, value) in triples.iter() {
-        let row = row.wrapping_sub(rows.start);
+        let row = row.wrapping_sub(first);
         if row >= n_rows || group >= n_groups {
-            return None;
+            return false;
         }
-        let sum = &mut sums[row * n_groups + group];
-        *sum += value;
-        finite &= sum.is_finite();
+        sums[row * n_groups + group] += value;
     }
-    Some(finite)
+    true
 }
 
 /// Sum entries in any order and tell whether all sums are finite.
@@ -219,8 +214,8 @@ fn sum_by_range(
 ) -> Result<bool, Error> {
     let mut partition = Partition::new(cells, triples.len())?;
     let finite = AtomicBool::new(true);
-    let mut is_first = true;
     for wave in partition.waves(triples.len()) {
+        let (is_first, is_last) = (wave.start == 0, wave.end == triples.len());
         partition.fill(triples, wave, workers)?;
         workers.share_out(
             sums.chunks_mut(partition.range_len()).enumerate(),
@@ -229,13 +224,13 @@ fn sum_by_range(
                 if is_first {
                     clear(sums, workers)?;
                 }
-                if !partition.sum(range, sums) {
+                partition.sum(range, sums);
+                if is_last && !all_finite(sums, workers)? {
                     finite.store(false, Ordering::Relaxed);
                 }
                 Ok(())
             },
         )?;
-        is_first = false;
     }
     Ok(finite.into_inner())
 }
@@ -246,6 +241,17 @@ fn clear(sums: &mut [f64], workers: &Workers) -> Result<(), Error> {
         some.fill(0.0);
     }
     Ok(())
+}
+
+fn all_finite(sums: &[f64], workers: &Workers) -> Result<bool, Error> {
+    let mut finite = true;
+    for some in sums.chunks(AT_ONCE) {
+        workers.go_on()?;
+        finite &= some
+            .iter()
+            .fold(true, |finite, sum| finite & sum.is_finite());
+    }
+    Ok(finite)
 }
 
 /// Look at all values, some at a time with the position of the first, and return the first failure.

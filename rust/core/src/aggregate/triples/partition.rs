@@ -91,24 +91,27 @@ impl Partition {
         Ok(())
     }
 
-    /// Add the entries of a range to its sums and tell whether these are finite.
-    pub(super) fn sum(&self, range: usize, sums: &mut [f64]) -> bool {
-        let mut finite = true;
+    /// Add the entries of a range to its sums.
+    pub(super) fn sum(&self, range: usize, sums: &mut [f64]) {
         for chunk in &self.chunks {
             let start = if range == 0 { 0 } else { chunk.ends[range - 1] };
             let span = start..chunk.ends[range];
-            for (&cell, value) in chunk.cells[span.clone()].iter().zip(&chunk.values[span]) {
-                let sum = &mut sums[cell as usize];
-                *sum += value;
-                finite &= sum.is_finite();
-            }
+            add(&chunk.cells[span.clone()], &chunk.values[span], sums);
         }
-        finite
+    }
+}
+
+// This loop and those below are kept by themselves: inlined among tasks, they run out of registers.
+#[inline(never)]
+fn add(cells: &[u32], values: &[f64], sums: &mut [f64]) {
+    for (&cell, value) in cells.iter().zip(values) {
+        sums[cell as usize] += value;
     }
 }
 
 impl Chunk {
     /// Find where the entries of each range begin.
+    #[inline(never)]
     fn count(
         &mut self,
         triples: Triples,
@@ -137,14 +140,23 @@ impl Chunk {
     fn move_in(&mut self, triples: Triples, cells: Cells, shift: u32) -> Result<(), Error> {
         set_length(&mut self.cells, triples.len())?;
         set_length(&mut self.values, triples.len())?;
-        for (row, group, value) in triples.iter() {
-            let cell = row * cells.n_groups + group;
-            let end = &mut self.ends[cell >> shift];
-            self.cells[*end] = (cell & ((1 << shift) - 1)) as u32;
-            self.values[*end] = value;
-            *end += 1;
-        }
+        scatter(triples, cells.n_groups, shift, self);
         Ok(())
+    }
+}
+
+#[inline(never)]
+fn scatter(triples: Triples, n_groups: usize, shift: u32, chunk: &mut Chunk) {
+    let (ends, cells) = (chunk.ends.as_mut_slice(), chunk.cells.as_mut_slice());
+    // Of the same length, as the compiler then knows.
+    let values = &mut chunk.values[..cells.len()];
+    for (row, group, value) in triples.iter() {
+        let cell = row * n_groups + group;
+        let end = &mut ends[cell >> shift];
+        let place = *end;
+        *end += 1;
+        cells[place] = (cell & ((1 << shift) - 1)) as u32;
+        values[place] = value;
     }
 }
 

@@ -1,0 +1,141 @@
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from whyrec.errors import ArgumentError
+from whyrec.reasons.aggregation import (
+    ImportanceSums,
+    Strength,
+    aggregate_rows,
+    fold_rows,
+    fold_triples,
+    player_importance,
+    strongest_groups,
+)
+
+VALUES = np.array([[1.0, 2.0, -8.0], [0.0, -1.0, 0.5]])
+GROUPS = np.array([1, 1, 0])
+
+
+def test_one_pass_finds_what_three_find() -> None:
+    found = aggregate_rows(VALUES, GROUPS, m=1)
+    assert found.folded.tolist() == [[-8.0, 3.0], [0.5, -1.0]]
+    assert [found.strongest.of(row).tolist() for row in range(2)] == [[0], [1]]
+    assert found.importance.sums.tolist() == [1.0, 1.0, -7.5]
+    assert found.importance.absolute_sums.tolist() == [1.0, 3.0, 8.5]
+    assert found.importance.counts.tolist() == [2, 2, 2]
+    assert fold_rows(VALUES, GROUPS).tolist() == found.folded.tolist()
+    alone = strongest_groups(VALUES, GROUPS, m=1)
+    assert alone.groups.tolist() == found.strongest.groups.tolist()
+    assert alone.offsets.tolist() == found.strongest.offsets.tolist()
+    assert player_importance(VALUES).sums.tolist() == found.importance.sums.tolist()
+
+
+def test_without_groups_each_player_is_its_own() -> None:
+    found = aggregate_rows(VALUES)
+    assert found.folded.tolist() == VALUES.tolist()
+    assert found.strongest.of(0).tolist() == [2, 1, 0]
+
+
+def test_a_row_has_fewer_groups_where_no_more_are_admitted() -> None:
+    found = strongest_groups(VALUES, m=2, strength=Strength.POSITIVE)
+    assert [found.of(row).tolist() for row in range(len(found))] == [[1, 0], [2]]
+    found = strongest_groups(VALUES, m=2, strength=Strength.NEGATIVE)
+    assert [found.of(row).tolist() for row in range(len(found))] == [[2], [1]]
+    for row in (-1, 2):
+        with pytest.raises(ArgumentError, match=rf"^row: {row} is outside 0\.\.2"):
+            found.of(row)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.asfortranarray(VALUES), np.repeat(VALUES, 2, axis=1)[:, ::2], VALUES.astype(np.float32)],
+)
+def test_values_of_any_layout_are_the_same(values: Any) -> None:
+    assert fold_rows(values, GROUPS).tolist() == fold_rows(VALUES, GROUPS).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64"])
+def test_indices_may_be_integers_of_any_kind(dtype: str) -> None:
+    assert fold_rows(VALUES, GROUPS.astype(dtype)).tolist() == [[-8.0, 3.0], [0.5, -1.0]]
+    rows = np.array([1, 0, 1], dtype)
+    found = fold_triples(rows, GROUPS.astype(dtype), VALUES[0], 2, 2)
+    assert found.tolist() == [[0.0, 2.0], [-8.0, 1.0]]
+
+
+def test_nothing_is_aggregated_to_nothing() -> None:
+    found = aggregate_rows(np.zeros((0, 3)), GROUPS)
+    assert found.folded.shape == (0, 2)
+    assert len(found.strongest) == 0
+    assert found.importance.keys().tolist() == []
+    found = aggregate_rows(np.zeros((2, 0)))
+    assert found.folded.shape == (2, 0)
+    assert found.strongest.of(1).tolist() == []
+    assert fold_triples([], [], np.zeros(0), 1, 2).tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "message"),
+    [
+        (VALUES.tolist(), GROUPS, "values: expected a NumPy array, got list"),
+        (VALUES.astype(int), GROUPS, "values: expected float32 or float64, got int64; use .astype"),
+        (VALUES.astype(object), GROUPS, "values: expected float32 or float64, got object"),
+        (VALUES[0], GROUPS, r"values: expected \[n_rows, n_players\], got 1 dimensions"),
+        (np.array(1.0), GROUPS, r"values: expected \[n_rows, n_players\], got 0 dimensions"),
+        (VALUES * np.nan, GROUPS, "values: row 0, column 0 is NaN"),
+        (VALUES, GROUPS[:2], "groups: expected 3 .*, got 2"),
+        (VALUES, GROUPS[None], "groups: expected 1 dimension, got 2"),
+        (VALUES, GROUPS / 1, "groups: expected integers, got float64"),
+        (VALUES, ["a", "b", "c"], "groups: expected integers, got <U1"),
+        (VALUES, GROUPS - 1, r"groups: entry 2 is -1, outside"),
+        (VALUES, GROUPS + 2**31, r"groups: entry 0 is 2147483649, outside"),
+    ],
+)
+def test_what_is_wrong_is_named(values: Any, groups: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=f"^{message}"):
+        aggregate_rows(values, groups)
+
+
+def test_a_group_beyond_the_number_of_groups_is_named() -> None:
+    for groups in (GROUPS, GROUPS.astype(np.int32)):
+        with pytest.raises(ArgumentError, match=r"^groups: entry 0 is 1, outside 0\.\.1"):
+            fold_rows(VALUES, groups, 1)
+    with pytest.raises(ArgumentError, match=r"^rows: entry 1 is 9, outside 0\.\.2"):
+        fold_triples([0, 9], [0, 0], np.zeros(2), 2, 1)
+    with pytest.raises(ArgumentError, match=r"^m must be at least 1, got 0"):
+        strongest_groups(VALUES, GROUPS, m=0)
+
+
+def sums_of(keys: list[int], values: list[float]) -> ImportanceSums:
+    return ImportanceSums.of(np.array(keys, np.int32), np.array(values), 4)
+
+
+def test_sums_of_parts_merge_to_those_of_the_whole_in_another_process_too() -> None:
+    first, second = sums_of([0, 3, 3], [1.0, -2.0, 0.5]), sums_of([3, 1], [4.0, 0.0])
+    merged = pickle.loads(pickle.dumps(first)).merge(pickle.loads(pickle.dumps(second)))
+    whole = sums_of([0, 3, 3, 3, 1], [1.0, -2.0, 0.5, 4.0, 0.0])
+    for name in ("counts", "sums", "absolute_sums"):
+        assert getattr(merged, name).tolist() == getattr(whole, name).tolist()
+    assert first.counts.tolist() == [1, 0, 0, 2]
+
+
+def test_means_are_those_of_the_keys_that_were_met() -> None:
+    sums = sums_of([0, 3, 3, 1], [1.0, -2.0, 0.5, 0.0])
+    assert sums.keys().tolist() == [0, 1, 3]
+    assert sums.mean().tolist() == [1.0, 0.0, -0.75]
+    assert sums.mean_absolute().tolist() == [1.0, 0.0, 1.25]
+    nothing = ImportanceSums.empty(4)
+    assert nothing.keys().tolist() == nothing.mean().tolist() == []
+    assert nothing.merge(sums).sums.tolist() == sums.sums.tolist()
+
+
+def test_sums_that_do_not_fit_together_are_refused() -> None:
+    sums = sums_of([2], [1e308])
+    with pytest.raises(ArgumentError, match=r"^other: expected 4 keys, got 5"):
+        sums.merge(ImportanceSums.empty(5))
+    with pytest.raises(ArgumentError, match=r"^other: the sum of key 2 overflows float64"):
+        sums.merge(sums)
+    with pytest.raises(ArgumentError, match=r"^absolute_sums: expected 2 keys, got 3"):
+        ImportanceSums(np.zeros(2, np.int64), np.zeros(2), np.zeros(3))
