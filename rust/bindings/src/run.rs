@@ -1,14 +1,12 @@
 //! The one place where the GIL is released and signals are answered.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pyo3::prelude::*;
 use whyrec_core::{Error, Workers, supervise};
 
 use crate::errors::exception;
 
-/// Elementary steps (multiply-adds, say) that take well under a millisecond: such work is done at
-/// once on this thread, because to wake others would take longer.
+/// Elementary steps (multiply-adds, say) that take well under a millisecond: such work is done on
+/// this thread alone, because to wake others would take longer.
 const SMALL: usize = 1 << 21;
 
 /// Do the work of a verb without the GIL; Ctrl-C stops it.
@@ -20,21 +18,17 @@ pub fn run<T: Send>(
     threads: Option<usize>,
     work: impl FnOnce(&Workers) -> Result<T, Error> + Send,
 ) -> PyResult<T> {
-    let small = steps < SMALL;
-    let threads = if small { Some(1) } else { threads };
-    let stop = AtomicBool::new(false);
+    let threads = if steps < SMALL { Some(1) } else { threads };
     let mut signal = None;
     let result = py.detach(|| {
-        supervise(
-            small,
-            || work(&Workers::new(threads, &stop)?),
-            || {
-                if let Err(raised) = Python::attach(|py| py.check_signals()) {
-                    signal.get_or_insert(raised);
-                    stop.store(true, Ordering::Relaxed);
-                }
-            },
-        )
+        let goes_on = || match Python::attach(|py| py.check_signals()) {
+            Ok(()) => true,
+            Err(raised) => {
+                signal.get_or_insert(raised);
+                false
+            }
+        };
+        supervise(threads, goes_on, work)
     });
     match signal {
         Some(raised) => Err(raised),

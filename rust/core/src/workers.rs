@@ -7,15 +7,15 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::available_parallelism;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{ThreadId, available_parallelism, current};
+use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::Error;
 
-/// How often [`supervise`] looks at the world outside while it waits.
+/// How often [`supervise`] looks at the world outside.
 const TICK: Duration = Duration::from_millis(50);
 
 /// The threads that a call may use, and the flag that stops them.
@@ -23,6 +23,19 @@ const TICK: Duration = Duration::from_millis(50);
 pub struct Workers<'a> {
     count: usize,
     stop: &'a AtomicBool,
+    lookout: Option<&'a Lookout<'a>>,
+}
+
+/// Who looks at the world outside, and when that was done last.
+struct Lookout<'a> {
+    /// The only thread that does.
+    thread: ThreadId,
+    turn: Mutex<Turn<'a>>,
+}
+
+struct Turn<'a> {
+    last: Instant,
+    goes_on: &'a mut (dyn FnMut() -> bool + Send),
 }
 
 impl<'a> Workers<'a> {
@@ -40,11 +53,20 @@ impl<'a> Workers<'a> {
             Some(count) => count,
             None => machine_threads(),
         };
-        Ok(Self { count, stop })
+        Ok(Self {
+            count,
+            stop,
+            lookout: None,
+        })
     }
 
     /// Fail if the work was stopped from outside.
     pub(crate) fn go_on(&self) -> Result<(), Error> {
+        if let Some(lookout) = self.lookout
+            && !lookout.look()
+        {
+            self.stop.store(true, Ordering::Relaxed);
+        }
         if self.stop.load(Ordering::Relaxed) {
             return Err(Error::Stopped);
         }
@@ -85,13 +107,16 @@ impl<'a> Workers<'a> {
             vec![work()]
         } else {
             let states = Mutex::new(Vec::with_capacity(count));
-            pool()?.scope(|scope| {
-                for _ in 0..count {
-                    scope.spawn(|_| {
-                        let state = work();
-                        lock(&states).push(state);
-                    });
+            let add = || {
+                let state = work();
+                lock(&states).push(state);
+            };
+            // This thread is one of the workers: it need not wait until another has woken up.
+            pool()?.in_place_scope(|scope| {
+                for _ in 1..count {
+                    scope.spawn(|_| add());
                 }
+                add();
             });
             into_inner(states)
         };
@@ -103,37 +128,49 @@ impl<'a> Workers<'a> {
     }
 }
 
-/// Do the work and turn a panic into [`Error::Panicked`].
-///
-/// With `small` the work is done on this thread. Otherwise it is done on the pool, and this thread,
-/// while it waits, calls `look_outside` about every 50 ms.
-pub fn supervise<T: Send>(
-    small: bool,
-    work: impl FnOnce() -> Result<T, Error> + Send,
-    mut look_outside: impl FnMut(),
-) -> Result<T, Error> {
-    let work = || catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(panic)));
-    if small {
-        return work();
-    }
-    let (sender, receiver) = mpsc::sync_channel(1);
-    pool()?.in_place_scope(|scope| {
-        scope.spawn(move |_| {
-            // The receiver outlives the scope, and the channel has room for the one message.
-            let _ = sender.send(work());
-        });
-        loop {
-            match receiver.recv_timeout(TICK) {
-                Ok(result) => return result,
-                Err(mpsc::RecvTimeoutError::Timeout) => look_outside(),
-                Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(Error::Panicked {
-                        message: "a worker ended without a result".to_owned(),
-                    });
-                }
-            }
+impl Lookout<'_> {
+    /// Whether the world outside lets the work go on, as far as this thread has to know.
+    fn look(&self) -> bool {
+        if current().id() != self.thread {
+            return true;
         }
-    })
+        let mut turn = lock(&self.turn);
+        if turn.last.elapsed() < TICK {
+            return true;
+        }
+        turn.last = Instant::now();
+        (turn.goes_on)()
+    }
+}
+
+impl std::fmt::Debug for Lookout<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        formatter.debug_struct("Lookout").finish_non_exhaustive()
+    }
+}
+
+/// Do the work on this thread and those that help it, and turn a panic into [`Error::Panicked`].
+///
+/// About every 50 ms, between two tasks, this thread asks whether the work `goes_on`; if not, it ends
+/// early with [`Error::Stopped`].
+pub fn supervise<T>(
+    threads: Option<usize>,
+    mut goes_on: impl FnMut() -> bool + Send,
+    work: impl FnOnce(&Workers) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let stop = AtomicBool::new(false);
+    let lookout = Lookout {
+        thread: current().id(),
+        turn: Mutex::new(Turn {
+            last: Instant::now(),
+            goes_on: &mut goes_on,
+        }),
+    };
+    let workers = Workers {
+        lookout: Some(&lookout),
+        ..Workers::new(threads, &stop)?
+    };
+    catch_unwind(AssertUnwindSafe(|| work(&workers))).unwrap_or_else(|panic| Err(panicked(panic)))
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Error {
@@ -233,27 +270,22 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_an_error_on_this_thread_and_on_the_pool() {
-        for small in [true, false] {
-            let result: Result<(), Error> = supervise(small, || panic!("lost row {}", 7), || ());
-            assert_eq!(
-                result,
-                Err(Error::Panicked {
-                    message: "lost row 7".to_owned()
-                })
-            );
-        }
+    fn a_panic_is_an_error() {
+        let result: Result<(), Error> = supervise(None, || true, |_| panic!("lost row {}", 7));
+        assert_eq!(
+            result,
+            Err(Error::Panicked {
+                message: "lost row 7".to_owned()
+            })
+        );
     }
 
     #[test]
     fn a_panic_of_a_shared_task_is_an_error() {
         let result = supervise(
-            false,
-            || {
-                let workers = Workers::new(Some(3), &NEVER)?;
-                workers.share_out(0..10, || (), |(), task| panic!("task {}", task / 10))
-            },
-            || (),
+            Some(3),
+            || true,
+            |workers| workers.share_out(0..10, || (), |(), task| panic!("task {}", task / 10)),
         );
         assert_eq!(
             result,
@@ -265,21 +297,27 @@ mod tests {
 
     #[test]
     fn work_stops_when_the_world_outside_says_so() {
-        let stop = AtomicBool::new(false);
-        let result = supervise(
-            false,
-            || {
-                Workers::new(Some(2), &stop)?.share_out(
-                    0..usize::MAX,
-                    || (),
-                    |(), _| {
-                        std::thread::sleep(Duration::from_millis(1));
-                        Ok(())
-                    },
-                )
-            },
-            || stop.store(true, Ordering::Relaxed),
-        );
-        assert_eq!(result, Err(Error::Stopped));
+        for threads in [1, 2] {
+            let asked_by = Mutex::new(Vec::new());
+            let result = supervise(
+                Some(threads),
+                || {
+                    lock(&asked_by).push(current().id());
+                    lock(&asked_by).len() < 3
+                },
+                |workers| {
+                    workers.share_out(
+                        0..usize::MAX,
+                        || (),
+                        |(), _| {
+                            std::thread::sleep(Duration::from_millis(1));
+                            Ok(())
+                        },
+                    )
+                },
+            );
+            assert_eq!(result, Err(Error::Stopped));
+            assert_eq!(into_inner(asked_by), [current().id(); 3]);
+        }
     }
 }
