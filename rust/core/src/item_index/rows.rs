@@ -1,5 +1,8 @@
 //! Float rows and biases of a segment, and the items that they belong to.
 
+use crate::kernel::LANES;
+use crate::kernel::floats::Tile;
+
 use super::buffer::Buffer;
 
 /// The items of a segment, rising.
@@ -41,6 +44,19 @@ impl Rows {
     #[inline]
     pub(crate) fn bias(&self, row: usize) -> f32 {
         self.biases[row]
+    }
+
+    /// The tile of this row and the 15 that follow it.
+    #[inline]
+    pub(crate) fn tile(&self, first: usize) -> Tile<'_> {
+        let vectors = &self.vectors[first * self.dimension..(first + LANES) * self.dimension];
+        let biases = &self.biases[first..first + LANES];
+        Tile {
+            rows: std::array::from_fn(|lane| {
+                &vectors[lane * self.dimension..(lane + 1) * self.dimension]
+            }),
+            biases: std::array::from_fn(|lane| biases[lane]),
+        }
     }
 
     pub(super) fn biases(&self) -> &[f32] {

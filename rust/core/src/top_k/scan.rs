@@ -109,9 +109,10 @@ struct Waiting {
     count: usize,
 }
 
-/// Items of a tile, and how many of its lanes hold one; the lanes beyond repeat the last.
+/// A tile at consecutive positions, and how many of its lanes hold an item; the lanes beyond repeat
+/// the last.
 struct Load<'a> {
-    items: [u32; LANES],
+    first: usize,
     lanes: usize,
     tile: Tile<'a>,
 }
@@ -119,25 +120,27 @@ struct Load<'a> {
 impl<'a> Load<'a> {
     fn new(source: &Source<'a>, positions: Range<usize>) -> Result<Self, Error> {
         let lanes = positions.len().min(LANES);
-        let mut load = Self {
-            items: [0; LANES],
-            lanes,
-            tile: Tile {
-                rows: [&[]; LANES],
-                biases: [0.0; LANES],
-            },
+        let first = positions.start;
+        let tile = match source {
+            Source::Rows(rows) if lanes == LANES => rows.tile(first),
+            _ => {
+                let mut places = [(None, 0); LANES];
+                for (lane, place) in places.iter_mut().enumerate() {
+                    let (rows, row) = source.row(first + lane.min(lanes - 1))?;
+                    *place = (Some(rows), row);
+                }
+                tile_of(places.map(|(rows, row)| (rows.expect("every lane has a row"), row)))
+            }
         };
-        for lane in 0..LANES {
-            let (rows, row) = source.row(positions.start + lane.min(lanes - 1))?;
-            load.put(lane, rows, row);
-        }
-        Ok(load)
+        Ok(Self { first, lanes, tile })
     }
+}
 
-    fn put(&mut self, lane: usize, rows: &'a Rows, row: usize) {
-        self.items[lane] = rows.item(row);
-        self.tile.rows[lane] = rows.vector(row);
-        self.tile.biases[lane] = rows.bias(row);
+/// The tile of 16 rows that stand anywhere.
+fn tile_of<'a>(places: [(&'a Rows, usize); LANES]) -> Tile<'a> {
+    Tile {
+        rows: places.map(|(rows, row)| rows.vector(row)),
+        biases: places.map(|(rows, row)| rows.bias(row)),
     }
 }
 
@@ -164,9 +167,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
     }
 
     fn scan(&mut self, block: Block) -> Result<(), Error> {
-        for (place, query) in self.pass().queries.iter().enumerate() {
-            self.floors[place] = self.selectors[place].floor(&self.scan.floors[*query]);
-        }
+        (0..self.floors.len()).for_each(|place| self.refresh(place));
         match self.pass().source {
             Source::Codes(rows, codes) => self.scan_codes(rows, codes, block.positions),
             _ => self.scan_rows(block.positions),
@@ -190,7 +191,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             }
             for group in 0..self.groups.len() {
                 let hits = self.score(group, many, &load.tile, &next.tile);
-                self.offer(group, hits, &load);
+                self.offer(group, hits, &load)?;
             }
         }
         Ok(())
@@ -303,31 +304,19 @@ impl<'s, 'a> Scanner<'s, 'a> {
         if count == 0 {
             return;
         }
-        let mut load = Load {
-            items: [0; LANES],
-            lanes: count,
-            tile: Tile {
-                rows: [&[]; LANES],
-                biases: [0.0; LANES],
-            },
-        };
-        for lane in 0..LANES {
-            load.put(lane, rows, waiting[lane.min(count - 1)] as usize);
-        }
+        let row_of = |lane: usize| waiting[lane.min(count - 1)] as usize;
+        let tile = tile_of(std::array::from_fn(|lane| (rows, row_of(lane))));
         let query = self.pass().queries[place];
         let alone = Group {
             queries: self.scan.query(query),
             floors: &self.floors[place..=place],
         };
         let kernel = self.scan.kernel;
-        let hits = kernel.score_rows(
-            &load.tile,
-            &load.tile,
-            alone,
-            &mut self.packed,
-            &mut self.scores,
-        );
-        self.take(place, 0, hits[0], &load);
+        let hits = kernel.score_rows(&tile, &tile, alone, &mut self.packed, &mut self.scores);
+        for lane in lanes(hits[0]).take_while(|lane| *lane < count) {
+            self.take(place, 0, lane, rows.item(row_of(lane)));
+        }
+        self.refresh(place);
     }
 
     /// Score the rows of a block for a group.
@@ -337,7 +326,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
         for first in positions.step_by(LANES) {
             let load = Load::new(source, first..end)?;
             let hits = self.score(group, false, &load.tile, &load.tile);
-            self.offer(group, hits, &load);
+            self.offer(group, hits, &load)?;
         }
         Ok(())
     }
@@ -360,28 +349,32 @@ impl<'s, 'a> Scanner<'s, 'a> {
     }
 
     /// Offer the items of the lanes that reached the floor of a query of the group.
-    fn offer(&mut self, group: usize, hits: Hits, load: &Load) {
+    fn offer(&mut self, group: usize, hits: Hits, load: &Load) -> Result<(), Error> {
         if hits == [0; GROUP] {
-            return;
+            return Ok(());
         }
         for (member, place) in self.groups[group].places.clone().enumerate() {
             let query = self.pass().queries[place];
-            let scanner: &Self = self;
-            let admitted = lanes(hits[member])
-                .take_while(|lane| *lane < load.lanes)
-                .filter(|lane| scanner.admits(query, load.items[*lane]))
-                .fold(0, |bits, lane| bits | 1 << lane);
-            self.take(place, member, admitted, load);
+            for lane in lanes(hits[member]).take_while(|lane| *lane < load.lanes) {
+                let (rows, row) = self.pass().source.row(load.first + lane)?;
+                if self.admits(query, rows.item(row)) {
+                    self.take(place, member, lane, rows.item(row));
+                }
+            }
+            self.refresh(place);
         }
+        Ok(())
     }
 
-    /// Take in the items of these lanes, which may be in the answer of a query.
-    fn take(&mut self, place: usize, member: usize, hits: u32, load: &Load) {
+    /// Take in an item that may be in the answer of a query.
+    fn take(&mut self, place: usize, member: usize, lane: usize, item: u32) {
         let shared = &self.scan.floors[self.pass().queries[place]];
-        for lane in lanes(hits).take_while(|lane| *lane < load.lanes) {
-            let key = Key::new(self.scores[member][lane], load.items[lane]);
-            self.selectors[place].offer(key, shared);
-        }
+        self.selectors[place].offer(Key::new(self.scores[member][lane], item), shared);
+    }
+
+    /// Ask the floor of a query anew.
+    fn refresh(&mut self, place: usize) {
+        let shared = &self.scan.floors[self.pass().queries[place]];
         self.floors[place] = self.selectors[place].floor(shared);
     }
 
