@@ -4,7 +4,10 @@
 //! codes, which of them may reach a floor. All instruction sets give the same bits.
 
 pub(crate) mod codes;
+mod fetch;
 pub(crate) mod floats;
+
+pub(crate) use fetch::fetch;
 
 /// Items of a tile.
 pub(crate) const LANES: usize = 16;

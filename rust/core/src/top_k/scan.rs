@@ -9,7 +9,7 @@ use crate::item_index::codes::Codes;
 use crate::item_index::{ItemIndex, Rows};
 use crate::kernel::codes::{BLOCK, Queries, Reached, TILES};
 use crate::kernel::floats::{FEW, Group, Hits, Scores, Tile};
-use crate::kernel::{GROUP, Kernel, LANES};
+use crate::kernel::{GROUP, Kernel, LANES, fetch};
 use crate::select::{Key, Selector, SharedFloor};
 use crate::workers::Workers;
 
@@ -287,6 +287,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
         if !self.admits(self.pass().queries[place], rows.item(row)) {
             return;
         }
+        fetch(rows.vector(row));
         let waiting = &mut self.waiting[place];
         waiting.rows[waiting.count] = row as u32;
         waiting.count += 1;

@@ -7,6 +7,7 @@ use super::plan::{PANEL, Plan, Tile};
 use super::{Contribution, LANES, Lanes, RowKernel, Rows};
 use crate::Error;
 use crate::error::reserve;
+use crate::kernel::fetch;
 use crate::workers::Workers;
 
 /// Some rows, what is wanted of them, and room for it.
@@ -83,7 +84,7 @@ impl Block<'_> {
                 // Where there are fewer, the last stands for those that are missing.
                 *row = rows.row((first + lane).min(span.end - 1));
             }
-            kernel.fetch(rows.ahead(span.end));
+            fetch(rows.ahead(span.end));
             if self.importance {
                 part.add(&eight[..span.len()]);
             }

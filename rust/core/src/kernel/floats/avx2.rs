@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use std::slice::Iter;
 
 use super::{Group, Hits, Scores, Tile};
-use crate::kernel::{GROUP, LANES};
+use crate::kernel::{GROUP, LANES, fetch};
 
 /// Values of a register.
 const WIDTH: usize = 8;
@@ -16,9 +16,6 @@ const PARTS: usize = LANES / WIDTH;
 
 /// Dimensions that are turned at once.
 const STEPS: usize = 4;
-
-/// Values of a cache line.
-const LINE: usize = 16;
 
 /// # Safety
 ///
@@ -219,10 +216,7 @@ impl<'a> Fetch<'a> {
         while self.due >= self.steps {
             self.due -= self.steps;
             let Some(row) = self.rows.next() else { return };
-            for line in row.chunks(LINE) {
-                // SAFETY: every x86-64 machine has the instruction, and it never fails.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-            }
+            fetch(row);
         }
     }
 }

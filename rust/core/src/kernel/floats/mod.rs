@@ -46,6 +46,7 @@ impl Kernel {
     ///
     /// The tile that comes next may be fetched from memory meanwhile.
     #[allow(unsafe_code)]
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
     pub(crate) fn pack(self, tile: &Tile, next: &Tile, packed: &mut [f32]) {
         check_packed(tile, packed);
         match self.0 {

@@ -129,15 +129,3 @@ fn square(a: __m256d, b: __m256d, c: __m256d, d: __m256d) -> [__m256d; WIDTH] {
         _mm256_permute2f128_pd::<0x31>(a1, c1),
     ]
 }
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
-/// Fetch the beginning of the values into the cache.
-#[inline(always)]
-pub(super) fn fetch<T>(values: &[T]) {
-    for line in values.chunks(LINE / size_of::<T>()) {
-        // SAFETY: every x86-64 machine has the instruction, and it never fails.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
-}

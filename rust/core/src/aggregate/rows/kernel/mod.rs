@@ -70,15 +70,6 @@ impl RowKernel {
         }
     }
 
-    /// Fetch values into the cache, if the instruction set has a way to.
-    #[inline(always)]
-    pub(super) fn fetch<T>(self, values: &[T]) {
-        #[cfg(target_arch = "x86_64")]
-        if self.0 == Kind::Avx2 {
-            avx2::fetch(values);
-        }
-    }
-
     /// Turn some players of eight rows: what one of them contributes to each stands side by side.
     #[inline(always)]
     #[allow(unsafe_code)]
