@@ -53,7 +53,8 @@ def notes(cases: list[Case]) -> list[str]:
     """Say how it was measured, and what a case adds."""
     peers = ", ".join(f"{name} {version(name)}" for name in PEERS)
     return [
-        "Medians of calls timed in turn, each on all threads of the machine. A ratio above 1 says "
+        "Medians of calls timed in turn, each on all threads of the machine, after a pause and a "
+        "call that is not timed. A ratio above 1 says "
         "that ours is faster; the figure is that of the fastest peer. Every peer was first held to "
         f"our answer. A call of more than {SLOW_SECONDS:g} s, and {SLOW:g} times as long as the "
         "fastest, was timed once.",

@@ -10,6 +10,7 @@ from bench.kernels import machine, ours, vectors
 from bench.kernels.peers import TopK, check_agreement, implicit, peers_of
 from bench.kernels.race import race
 from bench.kernels.report import Case, Goal, beside, duration
+from bench.timing import interleaved
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
@@ -103,7 +104,7 @@ class Catalog:
                 charted=False,
             )
         if search.held_to_limits:
-            yield from self._shares(name, search.n_queries, times)
+            yield from self._shares(name, search, batches)
 
     def measure_exclusions(self, n_queries: int, k: int) -> Iterator[Case]:
         """Time a search in which every user excludes items of their own."""
@@ -136,10 +137,14 @@ class Catalog:
     def _path(self, codes: bool | None) -> TopK:
         return lambda queries, k: ours.top_k(self.index, queries, k, codes=codes)
 
-    def _shares(self, name: str, n_queries: int, times: dict[str, float]) -> Iterator[Case]:
-        """Compare with the limits: memory for one query, arithmetic for many."""
-        limits = machine.measured()
-        if n_queries == 1:
+    def _shares(self, name: str, search: Search, batches: list[Float32Array]) -> Iterator[Case]:
+        """Compare with the limits: memory for one query, arithmetic for many.
+
+        The limits are those of work without a pause, so ours is timed like that, and next to them.
+        """
+        paths = {path: in_turn(self._path(PATHS[path]), batches, search.k) for path in PATHS}
+        times, limits = interleaved(paths, self.n_rounds), machine.measure()
+        if search.n_queries == 1:
             for path, width in (("float32 rows", 4), ("int8 codes", 1)):
                 read = self.items.size * width / times[path] / 1e9
                 yield Case(
@@ -151,7 +156,7 @@ class Catalog:
                 )
         else:
             for path in ("float32 rows", "ours"):
-                done = 2 * self.items.size * n_queries / times[path] / 1e9
+                done = 2 * self.items.size * search.n_queries / times[path] / 1e9
                 yield Case(
                     name=f"{name}, {path}: share of the float32 peak",
                     ours=f"{done:.0f} GFLOP/s",

@@ -6,7 +6,10 @@ use std::sync::atomic::AtomicBool;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use whyrec_core::Workers;
-use whyrec_core::aggregate::{GlobalImportance, Strength, fold, strongest};
+use whyrec_core::aggregate::{
+    GlobalImportance, RowKernel, Rows, Strength, StrongestGroups, Triples, Wanted, aggregate_rows,
+    fold, fold_triples, strongest,
+};
 
 const ROWS: usize = 100_000;
 const PLAYERS: usize = 32;
@@ -45,6 +48,7 @@ fn aggregates(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(values.len() as u64));
 
     let (groups, group_offsets) = (of_players(GROUPS), offsets(GROUPS));
+    let mut sums = vec![0.0; ROWS * GROUPS];
     group.bench_function("fold", |bench| {
         bench.iter(|| {
             let folded = fold(
@@ -52,9 +56,11 @@ fn aggregates(criterion: &mut Criterion) {
                 &groups,
                 black_box(&values),
                 &group_offsets,
+                &mut sums,
                 &all_threads(),
             );
-            black_box(folded.expect("offsets fit the values"));
+            folded.expect("offsets fit the values");
+            black_box(&sums);
         });
     });
 
@@ -82,9 +88,64 @@ fn aggregates(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn rows_in_one_pass(criterion: &mut Criterion) {
+    let values: Vec<f32> = values().into_iter().map(|value| value as f32).collect();
+    let groups: Vec<i32> = (0..PLAYERS as i32)
+        .map(|player| player % GROUPS as i32)
+        .collect();
+    let mut folded = vec![0.0; ROWS * GROUPS];
+    let (mut offsets, mut picked) = (vec![0; ROWS + 1], vec![0; ROWS * STRONGEST]);
+    let mut group = criterion.benchmark_group("aggregate_rows");
+    group.throughput(Throughput::Elements(values.len() as u64));
+    group.bench_function("fold, strongest, importance", |bench| {
+        bench.iter(|| {
+            let rows =
+                Rows::new(black_box(&values[..]), ROWS, PLAYERS).expect("rows fit the values");
+            let wanted = Wanted {
+                folded: Some(&mut folded),
+                strongest: Some(StrongestGroups {
+                    m: STRONGEST,
+                    strength: Strength::Absolute,
+                    offsets: &mut offsets,
+                    groups: &mut picked,
+                }),
+                importance: true,
+            };
+            let kernel = RowKernel::fastest();
+            let importance = aggregate_rows(rows, &groups, GROUPS, wanted, kernel, &all_threads());
+            black_box(importance.expect("there is room"));
+        });
+    });
+    group.finish();
+}
+
+fn triples(criterion: &mut Criterion) {
+    let entries = ROWS * PLAYERS;
+    let values = values();
+    let groups = of_players(GROUPS);
+    let sorted: Vec<i32> = (0..entries).map(|entry| (entry / PLAYERS) as i32).collect();
+    let random: Vec<i32> = (0..entries)
+        .map(|entry| (entry * 7_919 % ROWS) as i32)
+        .collect();
+    let mut sums = vec![0.0; ROWS * GROUPS];
+    let mut group = criterion.benchmark_group("fold_triples");
+    group.throughput(Throughput::Elements(entries as u64));
+    for (name, rows) in [("sorted", &sorted), ("random", &random)] {
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                let triples = Triples::new(rows, &groups, &values).expect("lengths are the same");
+                fold_triples(triples, ROWS, GROUPS, &mut sums, &all_threads())
+                    .expect("there is room");
+                black_box(&sums);
+            });
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = aggregates
+    targets = aggregates, rows_in_one_pass, triples
 }
 criterion_main!(benches);

@@ -10,6 +10,9 @@ use crate::error::reserve;
 use crate::kernel::fetch;
 use crate::workers::Workers;
 
+/// Values that are aggregated between two looks whether to go on: well under a millisecond's.
+const VALUES_BETWEEN_LOOKS: usize = 1 << 16;
+
 /// Some rows, what is wanted of them, and room for it.
 #[derive(Debug)]
 pub(super) struct Block<'a> {
@@ -76,8 +79,11 @@ impl Block<'_> {
                 sums.resize(rows.n_players, 0.0);
             }
         }
-        for first in self.rows.clone().step_by(LANES) {
-            workers.go_on()?;
+        let between_looks = VALUES_BETWEEN_LOOKS.div_ceil(rows.n_players.max(1) * LANES);
+        for (eighth, first) in self.rows.clone().step_by(LANES).enumerate() {
+            if eighth % between_looks == 0 {
+                workers.go_on()?;
+            }
             let span = first..self.rows.end.min(first + LANES);
             let mut eight = [rows.row(first); LANES];
             for (lane, row) in eight.iter_mut().enumerate() {
