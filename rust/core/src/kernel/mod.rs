@@ -1,6 +1,6 @@
 //! The code that does the counting, for each instruction set, with a safe scalar twin.
 //!
-//! Items come in *tiles* of 16. [`floats`] gives their canonical scores; [`codes`] tells, from int8
+//! Items come in *tiles* of 16. `floats` gives their canonical scores; `codes` tells, from int8
 //! codes, which of them may reach a floor. All instruction sets give the same bits.
 
 pub(crate) mod codes;

@@ -3,7 +3,7 @@
 //! A block holds up to 16 tiles. In a tile the codes of two dimensions of its 16 items lie side by
 //! side, so that one multiplication of int16 takes two dimensions of eight items. The sum of an item
 //! is exact in int32. It is then taken to a float and compared, three roundings later, with what it
-//! must reach; [`crate::item_index`] says why no item that reaches the floor is ever missed.
+//! must reach; the codes of the index say why no item that reaches the floor is ever missed.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
