@@ -64,7 +64,7 @@ const LEAST_SCALE: f32 = f32::from_bits(17 << 23); // 2⁻¹¹⁰
 const LARGEST_CODE: f32 = 127.0;
 
 /// Rows of a segment as codes. *Positions* count them in order of the norm, largest first.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Codes {
     pub(super) codes: Buffer<i8>,
     pub(super) scales: Buffer<u16>,
@@ -98,7 +98,7 @@ impl Codes {
         let blocks = n.div_ceil(BLOCK);
         let places = n.next_multiple_of(LANES);
         let unbiased = rows.biases().iter().all(|bias| *bias == 0.0);
-        let mut codes: Vec<i8> = zeros(places * pairs * 2)?;
+        let mut codes = Buffer::zeros(places * pairs * 2)?;
         let mut scales: Vec<u16> = zeros(places)?;
         let mut biases: Vec<u16> = zeros(if unbiased { 0 } else { places })?;
         let mut bounds: Vec<Bounds> = zeros(blocks)?;
@@ -106,6 +106,7 @@ impl Codes {
             .chunks(BLOCK)
             .zip(
                 codes
+                    .as_mut()
                     .chunks_mut((BLOCK * pairs * 2).max(1))
                     .chain(std::iter::repeat_with(|| &mut [][..])),
             )
@@ -125,7 +126,7 @@ impl Codes {
             },
         )?;
         Ok(Self {
-            codes: codes.into(),
+            codes,
             scales: scales.into(),
             biases: biases.into(),
             order: order.into(),

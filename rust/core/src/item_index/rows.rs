@@ -6,7 +6,7 @@ use crate::kernel::floats::Tile;
 use super::buffer::Buffer;
 
 /// The items of a segment, rising.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Items {
     /// This one and those that follow it.
     From(u32),
@@ -15,7 +15,7 @@ pub(super) enum Items {
 }
 
 /// Row-major vectors and biases.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Rows {
     pub(super) items: Items,
     pub(super) vectors: Buffer<f32>,

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::error::zeros;
 use crate::workers::Workers;
 
+use super::buffer::Buffer;
 use super::codes::{Codes, FEWEST_ROWS, LARGEST_NORM, MOST_DIMENSIONS, float_above};
 use super::rows::{Items, Rows};
 
@@ -32,10 +33,10 @@ impl Segment {
         copy: impl Fn(usize, &mut [f32]) + Sync,
         workers: &Workers,
     ) -> Result<Self, Error> {
-        let mut vectors: Vec<f32> = zeros(biases.len() * dimension)?;
+        let mut vectors = Buffer::zeros(biases.len() * dimension)?;
         let mut norms: Vec<f32> = zeros(biases.len())?;
         // Without dimensions there is nothing to copy, and every norm is 0.
-        let tasks = vectors.chunks_mut((BLOCK * dimension).max(1));
+        let tasks = vectors.as_mut().chunks_mut((BLOCK * dimension).max(1));
         workers.share_out(
             tasks.zip(norms.chunks_mut(BLOCK)).enumerate(),
             || (),
@@ -51,7 +52,7 @@ impl Segment {
         )?;
         let rows = Rows {
             items,
-            vectors: vectors.into(),
+            vectors,
             biases: biases.into(),
             dimension,
         };
