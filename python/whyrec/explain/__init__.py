@@ -5,6 +5,7 @@ from whyrec.explain.closed_form import AdditiveRecommender, ClosedForm, ClosedFo
 from whyrec.explain.explainer import Explainer, ExplainerConfig
 from whyrec.explain.network import Network, NetworkConfig
 from whyrec.explain.path import GradientPath, GradientPathConfig
+from whyrec.explain.sampling import Estimator
 from whyrec.explain.shapley import Shapley, ShapleyConfig
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Attributions",
     "ClosedForm",
     "ClosedFormConfig",
+    "Estimator",
     "Explainer",
     "ExplainerConfig",
     "GradientPath",
