@@ -229,6 +229,24 @@ impl Error {
     }
 }
 
+/// Fail unless two lengths are equal.
+pub(crate) fn check_length(
+    argument: &'static str,
+    unit: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Length {
+        argument,
+        unit,
+        expected,
+        found,
+    })
+}
+
 /// Allocate zeros, which the machine makes when they are first touched, or say how much was asked for.
 pub(crate) fn zeros<T: Zeroable>(count: usize) -> Result<Vec<T>, Error> {
     try_zeroed_vec(count).map_err(|()| Error::OutOfMemory {

@@ -23,6 +23,7 @@ pub use strongest::{Chosen, Strength, strongest};
 pub use triples::{Triples, fold_triples};
 
 use crate::Error;
+use crate::error::check_length;
 
 /// Rows that are aggregated as one task.
 const BLOCK: usize = 4_096;
@@ -37,21 +38,4 @@ fn check_finite(first: usize, values: &[f64]) -> Result<(), Error> {
         }),
         None => Ok(()),
     }
-}
-
-fn check_length(
-    argument: &'static str,
-    unit: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), Error> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(Error::Length {
-        argument,
-        unit,
-        expected,
-        found,
-    })
 }

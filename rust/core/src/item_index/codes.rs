@@ -74,7 +74,6 @@ pub(crate) struct Codes {
     pub(super) order: Buffer<u32>,
     pub(super) bounds: Buffer<Bounds>,
     pub(super) pairs: usize,
-    pub(super) largest_bias: f64,
 }
 
 /// What no row of a block exceeds.
@@ -132,7 +131,6 @@ impl Codes {
             order: order.into(),
             bounds: bounds.into(),
             pairs,
-            largest_bias: rows.largest_bias(),
         })
     }
 
@@ -166,11 +164,6 @@ impl Codes {
             ),
         })
     }
-
-    /// No less than any absolute bias.
-    pub(crate) fn largest_bias(&self) -> f64 {
-        self.largest_bias
-    }
 }
 
 #[cfg(test)]
@@ -192,6 +185,7 @@ impl Codes {
             items: super::rows::Items::From(0),
             vectors: vectors.to_vec().into(),
             biases: biases.to_vec().into(),
+            largest_bias: super::rows::largest(biases),
             dimension,
         };
         Self::of(&rows, &norms, &Workers::new(Some(1), &never).unwrap()).unwrap()
@@ -430,6 +424,5 @@ mod tests {
         let codes = Codes::of_few(&[3.0, 1.0, 2.0], 1, &[-5.0, -1.0, -5.0]);
         assert_eq!(codes.order[..], [1, 0, 2]);
         assert_eq!(codes.bounds(0).bias, -1.0);
-        assert_eq!(codes.largest_bias(), 5.0);
     }
 }

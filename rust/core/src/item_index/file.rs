@@ -120,7 +120,7 @@ impl ItemIndex {
             has_codes: codes.is_some().into(),
             has_code_biases: codes.is_some_and(|codes| !codes.biases.is_empty()).into(),
             largest_norm: segment.map_or(0.0, |segment| segment.largest_norm),
-            largest_bias: segment.map_or(0.0, |segment| segment.largest_bias),
+            largest_bias: segment.map_or(0.0, |segment| segment.rows.largest_bias()),
             checksums: [0; ARRAYS.len()],
             checksum: 0,
         };
@@ -244,6 +244,7 @@ impl Segment {
             vectors: mapped(&mapping, vectors),
             biases: mapped(&mapping, biases),
             dimension,
+            largest_bias: header.largest_bias,
         };
         let codes = coded.then(|| Codes {
             codes: mapped(&mapping, codes),
@@ -252,13 +253,11 @@ impl Segment {
             order: mapped(&mapping, order),
             bounds: mapped(&mapping, bounds),
             pairs: dimension.div_ceil(2),
-            largest_bias: header.largest_bias,
         });
         Self {
             rows,
             codes,
             largest_norm: header.largest_norm,
-            largest_bias: header.largest_bias,
         }
     }
 

@@ -174,7 +174,7 @@ impl ItemIndex {
         let largest =
             |of: fn(&Segment) -> f64| self.segments.iter().map(|s| of(s)).fold(0.0, f64::max);
         let item_norm = largest(|segment| segment.largest_norm);
-        let bias = largest(|segment| segment.largest_bias);
+        let bias = largest(|segment| segment.rows.largest_bias());
         let mut norms: Vec<f64> = zeros(rows)?;
         for (row, norm) in norms.iter_mut().enumerate() {
             let query = &queries[row * self.dimension..(row + 1) * self.dimension];

@@ -21,6 +21,8 @@ pub(crate) struct Rows {
     pub(super) vectors: Buffer<f32>,
     pub(super) biases: Buffer<f32>,
     pub(super) dimension: usize,
+    /// No less than any absolute bias.
+    pub(super) largest_bias: f64,
 }
 
 impl Rows {
@@ -63,12 +65,9 @@ impl Rows {
         &self.biases
     }
 
-    /// The largest absolute bias.
-    pub(super) fn largest_bias(&self) -> f64 {
-        self.biases
-            .iter()
-            .fold(0.0_f32, |most, bias| most.max(bias.abs()))
-            .into()
+    /// No less than any absolute bias.
+    pub(crate) fn largest_bias(&self) -> f64 {
+        self.largest_bias
     }
 
     /// The item of a row.
@@ -91,4 +90,12 @@ impl Rows {
             Items::Listed(items) => items.binary_search(&item).ok(),
         }
     }
+}
+
+/// The largest absolute value.
+pub(super) fn largest(values: &[f32]) -> f64 {
+    values
+        .iter()
+        .fold(0.0_f32, |most, value| most.max(value.abs()))
+        .into()
 }

@@ -6,7 +6,7 @@ use crate::workers::Workers;
 
 use super::buffer::Buffer;
 use super::codes::{Codes, FEWEST_ROWS, LARGEST_NORM, MOST_DIMENSIONS, float_above};
-use super::rows::{Items, Rows};
+use super::rows::{Items, Rows, largest};
 
 /// Rows that are checked and copied as one task.
 const BLOCK: usize = 4_096;
@@ -18,8 +18,6 @@ pub(crate) struct Segment {
     pub(crate) codes: Option<Codes>,
     /// No less than the Euclidean norm of any row.
     pub(super) largest_norm: f64,
-    /// No less than any absolute bias.
-    pub(super) largest_bias: f64,
 }
 
 impl Segment {
@@ -53,6 +51,7 @@ impl Segment {
         let rows = Rows {
             items,
             vectors,
+            largest_bias: largest(&biases),
             biases: biases.into(),
             dimension,
         };
@@ -64,7 +63,6 @@ impl Segment {
             .then(|| Codes::of(&rows, &norms, workers))
             .transpose()?;
         Ok(Self {
-            largest_bias: rows.largest_bias(),
             rows,
             codes,
             largest_norm,

@@ -1,7 +1,7 @@
 //! Answers of the shards of a catalog, merged to that of the whole.
 
 use crate::Error;
-use crate::error::reserve;
+use crate::error::{check_length, reserve};
 use crate::ragged::Ragged;
 use crate::select::Key;
 use crate::sort::sort;
@@ -77,23 +77,6 @@ pub fn merge(shards: &[Shard], k: usize, workers: &Workers) -> Result<Ranking, E
     let mut answer = Ranking::with_room_for(rows, longest)?;
     best.iter().for_each(|keys| answer.push(keys));
     Ok(answer)
-}
-
-fn check_length(
-    argument: &'static str,
-    unit: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), Error> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(Error::Length {
-        argument,
-        unit,
-        expected,
-        found,
-    })
 }
 
 /// Add what a shard says of a query.

@@ -237,7 +237,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
         for (member, place) in places.clone().enumerate() {
             let query = &self.scan.codes[self.pass().queries[place]];
             scales[member] = query.scale;
-            if let Some(asked) = query.asked(self.floors[place], &bounds, codes.largest_bias()) {
+            if let Some(asked) = query.asked(self.floors[place], &bounds, rows.largest_bias()) {
                 (starts[member], floors[member]) = (asked.start, asked.floor);
                 alive += 1;
             }
