@@ -16,7 +16,7 @@ from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.errors import ArgumentError
 from whyrec.models.game import check_coalitions
-from whyrec.types import Float32Array, Float64Array
+from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 _MOST_ITEMS = 30_000
 """Beyond it the weights, float32 [n_items, n_items], would pass 3.6 GB."""
@@ -130,9 +130,30 @@ class EASE:
 
 def interaction_matrix(interactions: Interactions, n_items: int) -> scipy.sparse.csr_matrix:
     """Return float32 [n_users, n_items]: 1 where a user has events of an item."""
+    return incidence_matrix(interactions.items, interactions.offsets, n_items)
+
+
+def window_matrix(
+    interactions: Interactions, n_items: int, n_events: int
+) -> scipy.sparse.csr_matrix:
+    """Return float32 [n_windows, n_items]: 1 where a window has events of an item.
+
+    A window is n_events of a user in a row; the newest of a user may be shorter.
+    """
+    counts = np.diff(interactions.offsets)
+    n_windows = -(-counts // n_events)
+    place = np.arange(n_windows.sum()) - np.repeat(offsets_of(n_windows)[:-1], n_windows)
+    begin = np.repeat(interactions.offsets[:-1], n_windows) + place * n_events
+    return incidence_matrix(interactions.items, np.append(begin, len(interactions)), n_items)
+
+
+def incidence_matrix(
+    items: Int32Array, offsets: Int64Array, n_items: int
+) -> scipy.sparse.csr_matrix:
+    """Return float32 [n_rows, n_items]: 1 where a row, from offset to offset, has an item."""
     matrix = scipy.sparse.csr_matrix(
-        (np.ones(len(interactions), np.float32), interactions.items, interactions.offsets),
-        (interactions.n_users, n_items),
+        (np.ones(len(items), np.float32), items, offsets),
+        (len(offsets) - 1, n_items),
         copy=True,  # what follows sorts in place
     )
     matrix.sum_duplicates()
@@ -140,26 +161,37 @@ def interaction_matrix(interactions: Interactions, n_items: int) -> scipy.sparse
     return matrix
 
 
-def ease_factors(
-    matrix: scipy.sparse.csr_matrix, dimension: int, l2: float, seed: int
-) -> tuple[Float32Array, Float32Array]:
-    """Return EASE in few dimensions: two float32 [n_items, dimension], L and R.
+@dataclass(frozen=True, slots=True)
+class LeadingDirections:
+    """The leading singular values and right singular vectors of an interaction matrix."""
 
-    With X ≈ U diag(s) Vᵀ, (XᵀX + λ)⁻¹ = (1 − V F Vᵀ) / λ on the leading directions, where
-    F = s² / (s² + λ). EASE's weights −P_ji / P_ii then are (V F Vᵀ)_ji / (1 − (V F Vᵀ)_ii) off the
-    diagonal, so L = V √F and R = V √F / (1 − h), h being the diagonal. Exact at full rank; it needs
-    no n_items² matrix, so it reaches catalogs that EASE cannot.
-    """
-    rank = min(dimension, *(side - 1 for side in matrix.shape))
-    inward = np.zeros((matrix.shape[1], dimension), np.float32)
-    outward = np.zeros_like(inward)
-    if rank < 1:
-        return inward, outward
-    _, values, rows = randomized_svd(matrix, rank, n_iter=4, random_state=seed)
-    kept = values**2 / (values**2 + l2)
-    inward[:, :rank] = rows.T * np.sqrt(kept)
-    outward[:, :rank] = inward[:, :rank] / (1 - (inward[:, :rank] ** 2).sum(1, keepdims=True))
-    return inward, outward
+    values: Float32Array
+    """float32 [rank], the largest first."""
+
+    vectors: Float32Array
+    """float32 [n_items, rank]."""
+
+    @classmethod
+    def of(cls, matrix: scipy.sparse.csr_matrix, dimension: int, seed: int) -> "LeadingDirections":
+        """Find as many as there are, at most dimension, by a randomised decomposition."""
+        rank = min(dimension, *(side - 1 for side in matrix.shape))
+        if rank < 1 or not matrix.nnz:
+            return cls(np.zeros(0, np.float32), np.zeros((matrix.shape[1], 0), np.float32))
+        _, values, rows = randomized_svd(matrix, rank, n_iter=4, random_state=seed)
+        return cls(values, np.ascontiguousarray(rows.T))
+
+    def ease_factors(self, dimension: int, l2: float) -> tuple[Float32Array, Float32Array]:
+        """Return EASE in few dimensions: two float32 [n_items, dimension], L and R.
+
+        With X ≈ U diag(s) Vᵀ, (XᵀX + λ)⁻¹ = (1 − V F Vᵀ) / λ on the leading directions, where
+        F = s² / (s² + λ). EASE's weights −P_ji / P_ii then are (V F Vᵀ)_ji / (1 − (V F Vᵀ)_ii) off
+        the diagonal, so L = V √F and R = V √F / (1 − h), h being the diagonal. Exact at full rank;
+        it needs no n_items² matrix, so it reaches catalogs that EASE cannot.
+        """
+        inward = np.zeros((len(self.vectors), dimension), np.float32)
+        kept = self.values**2 / (self.values**2 + l2)
+        inward[:, : len(kept)] = self.vectors * np.sqrt(kept)
+        return inward, inward / (1 - (inward**2).sum(1, keepdims=True))
 
 
 def _ease_weights(matrix: scipy.sparse.csr_matrix, l2: float) -> Float32Array:

@@ -21,6 +21,7 @@ from whyrec.models.padding import padded, places
 from whyrec.models.sequence_encoder import Memory, SequenceEncoder
 from whyrec.models.sequence_inputs import LaidHistories, Recency
 from whyrec.models.sequence_training import train
+from whyrec.models.start import check_start
 from whyrec.models.targets import check_kind_weights
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array, Int64Array
@@ -51,8 +52,15 @@ class SequenceConfig:
     hidden: int = 512
     """Width of the feed-forward network of a block."""
 
-    l2: float = 200.0
-    """Strength of the ridge penalty, in events, of the item-to-item factors at the start."""
+    l2: float | None = None
+    """Strength of the ridge penalty, in events, of the item-to-item factors at the start; None
+    chooses it on held-out events.
+    """
+
+    window_events: int | None = None
+    """So many events of a user in a row are taken as more closely related at the start; 0 takes
+    them all alike, None chooses on held-out events.
+    """
 
     dropout: float = 0.2
     """Chance of a unit to be left out in training."""
@@ -118,8 +126,7 @@ class SequenceConfig:
         for name in ("absent_events", "validation_share"):
             if getattr(self, name) > 1:
                 raise ArgumentError(f"{name} must be at most 1, not {getattr(self, name)}")
-        if self.l2 == 0:
-            raise ArgumentError("l2 must be above 0")
+        check_start(self)
         if self.max_steps is not None and self.max_steps < 0:
             raise ArgumentError(f"max_steps must be at least 0, not {self.max_steps}")
         if self.dimension % self.heads:

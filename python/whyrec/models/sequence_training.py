@@ -12,7 +12,7 @@ from whyrec.models.early_stopping import Pace, descend, train_to_best
 from whyrec.models.popularity import log_popularity
 from whyrec.models.sequence_encoder import SequenceEncoder
 from whyrec.models.sequence_lessons import Lesson, cut
-from whyrec.models.start import Factors, take_all_in
+from whyrec.models.start import Factors, LinearModel, take_all_in
 from whyrec.models.targets import sampled_losses, weights_of_kinds, whole_losses
 from whyrec.models.validation import Calibration, Validation, hold_out_last
 from whyrec.types import Int64Array
@@ -41,18 +41,21 @@ def train(dataset: Dataset, config: "SequenceConfig", *, progress: bool) -> Sequ
         TrainingError: the loss is no longer finite.
     """
     part, validation = hold_out_last(dataset, config.validation_share, config.seed)
-    training = _Training(part, config, progress=progress)
+    model = LinearModel.chosen(part, validation, config)
+    training = _Training(part, model, config, progress=progress)
     share = training.run(validation)
     encoder = training.encoder
     tables = encoder.events, encoder.items, encoder.biases
-    take_all_in(dataset, config, training.factors, share * training.calibration.prior, tables)
+    take_all_in(dataset, model, training.factors, share * training.calibration.prior, tables)
     return encoder
 
 
 class _Training:
     """The encoder while it learns: its tables hold what is added to the factors."""
 
-    def __init__(self, dataset: Dataset, config: "SequenceConfig", *, progress: bool) -> None:
+    def __init__(
+        self, dataset: Dataset, model: LinearModel, config: "SequenceConfig", *, progress: bool
+    ) -> None:
         self._dataset, self._config, self._progress = dataset, config, progress
         self._kind_weights = weights_of_kinds(dataset, config.kind_weights)
         self._random = np.random.default_rng(config.seed)
@@ -62,7 +65,7 @@ class _Training:
         )
         self.encoder.start(self._generator)
         self.encoder.biases.requires_grad_(False)  # popularity is given in training
-        self.factors = Factors.of(dataset, dataset.interactions, config)
+        self.factors = Factors.of(dataset, dataset.interactions, model)
         self.calibration = Calibration()
         self._popularity = log_popularity(dataset.interactions, dataset.n_items)
         self._users = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
@@ -103,7 +106,7 @@ class _Training:
         return train_to_best(
             self.encoder,
             step,
-            lambda: validation.ndcg(validation.scores(self._scores), self._prior),
+            lambda: validation.best_ndcg(validation.scores(self._scores), self._prior),
             pace,
         )
 

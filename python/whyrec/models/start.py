@@ -1,26 +1,40 @@
 """Where training starts: the factors of a linear model, split into features and identity."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse
 import torch
 
 from whyrec.data.dataset import Dataset
-from whyrec.data.interactions import Interactions
+from whyrec.data.interactions import Histories, Interactions
+from whyrec.errors import ArgumentError
 from whyrec.models.features import predict_from_features
-from whyrec.models.linear import ease_factors, interaction_matrix
+from whyrec.models.linear import (
+    LeadingDirections,
+    incidence_matrix,
+    interaction_matrix,
+    window_matrix,
+)
 from whyrec.models.popularity import log_popularity
 from whyrec.models.towers import ItemTable
-from whyrec.types import BoolArray, Float32Array
+from whyrec.models.validation import Validation
+from whyrec.types import BoolArray, Float32Array, Int64Array
 
 _FEATURE_L2 = 10.0
 """Strength of the ridge penalty, in items, on what features predict of an item."""
 
+_L2 = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1_600.0)
+_USUAL_L2 = 200.0
+_WINDOWS = (0, 10, 30)
+_WINDOW_WEIGHT = 2.0
+"""What an event weighs in its window, beside 1 in its history."""
 
-class FactorSettings(Protocol):
-    """What a factorisation depends on, besides the data."""
+
+class StartSettings(Protocol):
+    """The settings of a recommender that say where its training starts."""
 
     @property
     def dimension(self) -> int:
@@ -28,14 +42,93 @@ class FactorSettings(Protocol):
         ...
 
     @property
-    def l2(self) -> float:
-        """Strength of the ridge penalty, in events."""
+    def l2(self) -> float | None:
+        """Strength of the ridge penalty, in events; None chooses it."""
+        ...
+
+    @property
+    def window_events(self) -> int | None:
+        """Length of windows, in events; 0 has none, None chooses it."""
         ...
 
     @property
     def seed(self) -> int:
         """The source of chance."""
         ...
+
+
+def check_start(settings: StartSettings) -> None:
+    """Refuse a penalty that is not above 0 and windows of less than no event.
+
+    Raises:
+        ArgumentError: which one it is.
+    """
+    l2, window_events = settings.l2, settings.window_events
+    if l2 is not None and not (np.isfinite(l2) and l2 > 0):
+        raise ArgumentError(f"l2 must be a number above 0, not {l2}")
+    if window_events is not None and window_events < 0:
+        raise ArgumentError(f"window_events must be at least 0, not {window_events}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinearModel:
+    """What is factorised: EASE of whole histories, and of windows of them.
+
+    Users are the rows that EASE learns from. Each window, some events of a user in a row, is a
+    further row, so that what was chosen at about the same time counts as more closely related.
+    """
+
+    dimension: int
+    l2: float
+    """Strength of the ridge penalty, in events."""
+
+    window_events: int
+    """Length of windows; 0 has none."""
+
+    seed: int
+
+    @classmethod
+    def chosen(
+        cls, part: Dataset, validation: Validation | None, settings: StartSettings
+    ) -> "LinearModel":
+        """Choose what the settings leave open: the model that ranks held-out events best."""
+        lengths = _WINDOWS if settings.window_events is None else (settings.window_events,)
+        penalties = _L2 if settings.l2 is None else (settings.l2,)
+        models = [
+            cls(dimension=settings.dimension, l2=l2, window_events=length, seed=settings.seed)
+            for length in lengths
+            for l2 in penalties
+        ]
+        if validation is None or len(models) == 1:
+            l2 = _USUAL_L2 if settings.l2 is None else settings.l2
+            return replace(models[0], l2=l2)
+        directions = {
+            length: replace(models[0], window_events=length).leading_directions(
+                part.interactions, part.n_items
+            )
+            for length in lengths
+        }
+
+        def ndcg(model: LinearModel) -> float:
+            inward, outward = directions[model.window_events].ease_factors(
+                model.dimension, model.l2
+            )
+
+            def scores(histories: Histories, _: Int64Array) -> torch.Tensor:
+                matrix = incidence_matrix(histories.items, histories.offsets, part.n_items)
+                return torch.from_numpy((matrix @ inward) @ outward.T)
+
+            return validation.ndcg(validation.scores(scores))
+
+        return max(models, key=ndcg)
+
+    def leading_directions(self, interactions: Interactions, n_items: int) -> LeadingDirections:
+        """Decompose what is factorised."""
+        matrix = interaction_matrix(interactions, n_items)
+        if self.window_events:
+            windows = window_matrix(interactions, n_items, self.window_events)
+            matrix = scipy.sparse.vstack([matrix, windows * _WINDOW_WEIGHT**0.5], "csr")
+        return LeadingDirections.of(matrix, self.dimension, self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +146,7 @@ class Factors:
         cls,
         dataset: Dataset,
         interactions: Interactions,
-        config: FactorSettings,
+        model: LinearModel,
         like: "Factors | None" = None,
     ) -> "Factors":
         """Factorise the interactions, in the coordinates of other factors if there are any.
@@ -61,8 +154,8 @@ class Factors:
         A rotation changes no product of two vectors, so it can bring the axes of two factorisations
         together as far as they agree (orthogonal Procrustes).
         """
-        matrix = interaction_matrix(interactions, dataset.n_items)
-        inward, outward = ease_factors(matrix, config.dimension, config.l2, config.seed)
+        directions = model.leading_directions(interactions, dataset.n_items)
+        inward, outward = directions.ease_factors(model.dimension, model.l2)
         if like is not None:
             rotation, _ = scipy.linalg.orthogonal_procrustes(inward, like.inward)
             inward, outward = inward @ rotation, outward @ rotation
@@ -92,7 +185,7 @@ def split_by_features(dataset: Dataset, vectors: Float32Array, has_events: BoolA
 
 def take_all_in(
     dataset: Dataset,
-    settings: FactorSettings,
+    model: LinearModel,
     like: Factors,
     prior_scale: float,
     tables: tuple[ItemTable, ItemTable, ItemTable],
@@ -101,12 +194,12 @@ def take_all_in(
 
     Args:
         dataset: with all events.
-        settings: of the factorisation.
+        model: what is factorised.
         like: the factors that training began with, whose axes are kept.
         prior_scale: what the logarithm of popularity is worth, in logits.
         tables: of events, items and biases, with what was learned.
     """
-    factors = Factors.of(dataset, dataset.interactions, settings, like=like)
+    factors = Factors.of(dataset, dataset.interactions, model, like=like)
     popularity = log_popularity(dataset.interactions, dataset.n_items)
     prior = (popularity - popularity.mean()) * np.float32(prior_scale)
     biases = split_by_features(dataset, prior[:, None], popularity > 0)

@@ -7,10 +7,11 @@ import torch
 from tqdm.auto import tqdm
 
 from whyrec.data.dataset import Dataset
-from whyrec.data.interactions import Histories
+from whyrec.data.interactions import Histories, Interactions
+from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.models.early_stopping import Pace, descend, train_to_best
 from whyrec.models.popularity import log_popularity
-from whyrec.models.start import Factors, take_all_in
+from whyrec.models.start import Factors, LinearModel, take_all_in
 from whyrec.models.targets import sampled_losses, weights_of_kinds, whole_losses
 from whyrec.models.towers import Towers
 from whyrec.models.validation import Calibration, Validation, hold_out
@@ -33,18 +34,21 @@ def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Towe
         TrainingError: the loss is no longer finite.
     """
     part, validation = hold_out(dataset, config.validation_share, config.seed)
-    training = _Training(part, config, progress=progress)
+    model = LinearModel.chosen(part, validation, config)
+    training = _Training(part, model, config, progress=progress)
     share = training.run(validation)
     towers = training.towers
     tables = towers.events, towers.items, towers.biases
-    take_all_in(dataset, config, training.whole, share * training.calibration.prior, tables)
+    take_all_in(dataset, model, training.whole, share * training.calibration.prior, tables)
     return towers
 
 
 class _Training:
     """The towers while they learn: their tables hold what is added to the factors."""
 
-    def __init__(self, dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> None:
+    def __init__(
+        self, dataset: Dataset, model: LinearModel, config: "TwoTowerConfig", *, progress: bool
+    ) -> None:
         self._dataset, self._config = dataset, config
         self._kind_weights = weights_of_kinds(dataset, config.kind_weights)
         self._random = np.random.default_rng(config.seed)
@@ -56,15 +60,19 @@ class _Training:
         self.towers.biases.requires_grad_(False)  # popularity is given in training
         self.calibration = Calibration()
         self._popularity = log_popularity(dataset.interactions, dataset.n_items)
-        self.whole = Factors.of(dataset, dataset.interactions, config)
-        active = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
-        n_folds = max(1, min(config.folds, len(active)))
-        self._fold_of_user = self._random.permutation(dataset.n_users) % n_folds
-        of_events = self._fold_of_user[dataset.interactions.users()]
-        self._users = [active[self._fold_of_user[active] == fold] for fold in range(n_folds)]
+        self.whole = Factors.of(dataset, dataset.interactions, model)
+        self._fold_of_event = _deal(dataset.interactions, config.folds, self._random)
+        users = dataset.interactions.users()
+        folds = range(self._fold_of_event.max(initial=0) + 1)
+        self._users = [np.unique(users[self._fold_of_event == fold]) for fold in folds]
         self._folds = [
-            Factors.of(dataset, dataset.interactions.only(of_events != fold), config, self.whole)
-            for fold in tqdm(range(n_folds), "recommender, factors", disable=not progress)
+            Factors.of(
+                dataset,
+                dataset.interactions.only(self._fold_of_event != fold),
+                model,
+                self.whole,
+            )
+            for fold in tqdm(folds, "recommender, factors", disable=not progress)
         ]
         self._progress = progress
 
@@ -99,7 +107,7 @@ class _Training:
 
     def _look(self, validation: Validation) -> tuple[float, float]:
         """Return the NDCG@10 of the held-out events, and the share of the prior that gives it."""
-        return validation.ndcg(validation.scores(self._scores), self._prior)
+        return validation.best_ndcg(validation.scores(self._scores), self._prior)
 
     def _step(self, optimizer: torch.optim.Optimizer, step: int) -> None:
         """Take one step on a batch of users of a fold."""
@@ -107,21 +115,19 @@ class _Training:
         users = self._users[fold]
         if not len(users):
             return
-        size = min(self._config.batch_size, len(users))
-        histories = self._dataset.histories(self._random.choice(users, size, replace=False))
-        loss = self._loss(histories, draw_inputs(histories, self._random), self._folds[fold])
+        users = self._random.choice(users, min(self._config.batch_size, len(users)), replace=False)
+        histories = self._dataset.histories(users)
+        _, events = gather_rows(self._dataset.interactions.offsets, users)
+        is_target = self._fold_of_event[events] == fold
+        is_input = draw_inputs(histories, ~is_target, self._random)
+        loss = self._loss(histories, is_input, is_target, self._folds[fold])
         descend(self.towers, optimizer, loss, self._config.learning_rate)
 
     @torch.no_grad()
-    def _scores(self, histories: Histories, users: Int64Array) -> torch.Tensor:
+    def _scores(self, histories: Histories, _: Int64Array) -> torch.Tensor:
         """Return float32 [n_rows, n_items]: products of queries and items, without biases."""
-        scores = torch.empty(len(users), self._dataset.n_items)
-        for fold, factors in enumerate(self._folds):
-            rows = np.flatnonzero(self._fold_of_user[users] == fold)
-            part = histories.take(rows)
-            queries, vectors = self._vectors(part, part, factors)
-            scores[torch.from_numpy(rows)] = queries @ vectors.T
-        return scores
+        queries, vectors = self._vectors(histories, histories, self.whole)
+        return queries @ vectors.T
 
     def _vectors(
         self, inputs: Histories, histories: Histories, factors: Factors, *, drop: bool = False
@@ -140,14 +146,16 @@ class _Training:
         units = self._draw(config.dropout, len(inputs), config.hidden) / (1 - config.dropout)
         return towers.queries(summed, attributes, units), items
 
-    def _loss(self, histories: Histories, is_input: BoolArray, factors: Factors) -> torch.Tensor:
+    def _loss(
+        self, histories: Histories, is_input: BoolArray, is_target: BoolArray, factors: Factors
+    ) -> torch.Tensor:
         """Return the mean over users of the weighted mean over targets of −log softmax."""
         inputs = histories.only_events(is_input)
         queries, vectors = self._vectors(inputs, histories, factors, drop=True)
         rows = torch.from_numpy(np.repeat(np.arange(len(histories)), histories.counts()))
         items = torch.from_numpy(histories.items).long()
-        is_target = torch.from_numpy(~is_input)
-        weights = self._kind_weights[torch.from_numpy(histories.kinds).long()] * is_target
+        wanted = torch.from_numpy(is_target)
+        weights = self._kind_weights[torch.from_numpy(histories.kinds).long()] * wanted
         totals = weights.new_zeros(len(histories)).index_add(0, rows, weights)
         weights = weights / totals.clamp(min=1e-12)[rows] / (totals > 0).sum().clamp(min=1)
         if self._dataset.n_items > self._config.full_softmax_items:
@@ -158,8 +166,8 @@ class _Training:
         logits = queries @ vectors.T + self._prior
         # What the user has had is no competitor, unless it is wanted again.
         had = torch.zeros_like(logits, dtype=torch.bool)
-        had[rows[~is_target], items[~is_target]] = True
-        had[rows[is_target], items[is_target]] = False
+        had[rows[~wanted], items[~wanted]] = True
+        had[rows[wanted], items[wanted]] = False
         return (whole_losses(logits, had, rows, items) * weights).sum()
 
     def _draw(self, left_out: float, *shape: int) -> torch.Tensor:
@@ -167,18 +175,29 @@ class _Training:
         return torch.rand(shape, generator=self._generator) >= left_out
 
 
-def draw_inputs(histories: Histories, random: np.random.Generator) -> BoolArray:
-    """Draw which events are input, bool [n_events]: from none of a row to all but one.
+def _deal(interactions: Interactions, n_folds: int, random: np.random.Generator) -> Int64Array:
+    """Deal the events of each user out to folds, int64 [n_events], as evenly as may be."""
+    counts = np.diff(interactions.offsets)
+    order = np.lexsort((random.random(len(interactions)), interactions.users()))
+    place = np.arange(len(interactions)) - np.repeat(interactions.offsets[:-1], counts)
+    folds = np.empty(len(interactions), np.int64)
+    folds[order] = (place + np.repeat(random.integers(n_folds, size=len(counts)), counts)) % n_folds
+    return folds
 
-    The others are the targets; so every size of coalition is met in training.
+
+def draw_inputs(histories: Histories, may_be: BoolArray, random: np.random.Generator) -> BoolArray:
+    """Draw which events are input, bool [n_events]: from none of those that may be to all of them.
+
+    So every size of coalition is met in training.
     """
-    counts = histories.counts()
+    offsets = offsets_of(may_be)[histories.offsets]
+    counts = np.diff(offsets)
     rows = np.repeat(np.arange(len(histories)), counts)
     order = np.lexsort((random.random(len(rows)), rows))
     rank = np.empty(len(rows), np.int64)
-    rank[order] = np.arange(len(rows)) - np.repeat(histories.offsets[:-1], counts)
-    n_inputs = random.integers(np.maximum(counts, 1))
-    is_input: BoolArray = rank < n_inputs[rows]
+    rank[order] = np.arange(len(rows)) - np.repeat(offsets[:-1], counts)
+    is_input = may_be.copy()
+    is_input[may_be] = rank < random.integers(counts + 1)[rows]
     return is_input
 
 

@@ -17,6 +17,7 @@ from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
 from whyrec.models.padding import padded, places
+from whyrec.models.start import check_start
 from whyrec.models.targets import check_kind_weights
 from whyrec.models.towers import Towers
 from whyrec.models.training import train
@@ -40,8 +41,15 @@ class TwoTowerConfig:
     hidden: int = 64
     """Width of the residual network on the user's side."""
 
-    l2: float = 200.0
-    """Strength of the ridge penalty, in events, of the item-to-item factors at the start."""
+    l2: float | None = None
+    """Strength of the ridge penalty, in events, of the item-to-item factors at the start; None
+    chooses it on held-out events.
+    """
+
+    window_events: int | None = None
+    """So many events of a user in a row are taken as more closely related at the start; 0 takes
+    them all alike, None chooses on held-out events.
+    """
 
     dropout: float = 0.3
     """Chance of a hidden unit of the residual network to be left out in training."""
@@ -99,8 +107,7 @@ class TwoTowerConfig:
         for name in ("dropout", "absent_fields", "absent_features", "validation_share"):
             if getattr(self, name) >= 1:
                 raise ArgumentError(f"{name} must be less than 1, not {getattr(self, name)}")
-        if self.l2 == 0:
-            raise ArgumentError("l2 must be above 0")
+        check_start(self)
         if self.dimension % self.heads:
             raise ArgumentError(
                 f"dimension must be a multiple of heads; {self.dimension} is none of {self.heads}"

@@ -69,11 +69,12 @@ class Validation:
         """Return float32 [n_users, n_items], without biases."""
         return score(self._histories, self._users)
 
-    def ndcg(self, scores: torch.Tensor, prior: torch.Tensor) -> tuple[float, float]:
+    def best_ndcg(self, scores: torch.Tensor, prior: torch.Tensor) -> tuple[float, float]:
         """Return the best NDCG@10, and the share of the prior [n_items] that reaches it."""
-        return max((self._ndcg(scores + share * prior), share) for share in _PRIOR_SHARES)
+        return max((self.ndcg(scores + share * prior), share) for share in _PRIOR_SHARES)
 
-    def _ndcg(self, scores: torch.Tensor) -> float:
+    def ndcg(self, scores: torch.Tensor) -> float:
+        """Return the mean NDCG@10 of scores, which are written over."""
         scores[self._seen] = -torch.inf
         top = scores.topk(min(_AT, scores.shape[1])).indices
         hits = self._wanted.gather(1, top).double()
