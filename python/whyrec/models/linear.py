@@ -21,6 +21,9 @@ from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 _MOST_ITEMS = 30_000
 """Beyond it the weights, float32 [n_items, n_items], would pass 3.6 GB."""
 
+_WINDOW_WEIGHT = 2.0
+"""What a window counts, beside 1 for a whole history."""
+
 _EVENTS_AT_ONCE = 1 << 20
 """Events of coalitions whose weights are summed together."""
 
@@ -145,6 +148,20 @@ def window_matrix(
     place = np.arange(n_windows.sum()) - np.repeat(offsets_of(n_windows)[:-1], n_windows)
     begin = np.repeat(interactions.offsets[:-1], n_windows) + place * n_events
     return incidence_matrix(interactions.items, np.append(begin, len(interactions)), n_items)
+
+
+def stacked_matrix(
+    interactions: Interactions, n_items: int, window_events: int
+) -> scipy.sparse.csr_matrix:
+    """Return the interaction matrix with windows of so many events as further rows; 0 adds none.
+
+    What was chosen within a window counts as more closely related.
+    """
+    matrix = interaction_matrix(interactions, n_items)
+    if not window_events:
+        return matrix
+    windows = window_matrix(interactions, n_items, window_events)
+    return scipy.sparse.vstack([matrix, windows * np.float32(_WINDOW_WEIGHT**0.5)], "csr")
 
 
 def incidence_matrix(

@@ -5,7 +5,6 @@ from typing import Protocol
 
 import numpy as np
 import scipy.linalg
-import scipy.sparse
 import torch
 
 from whyrec.data.dataset import Dataset
@@ -15,8 +14,7 @@ from whyrec.models.features import predict_from_features
 from whyrec.models.linear import (
     LeadingDirections,
     incidence_matrix,
-    interaction_matrix,
-    window_matrix,
+    stacked_matrix,
 )
 from whyrec.models.popularity import log_popularity
 from whyrec.models.towers import ItemTable
@@ -29,8 +27,6 @@ _FEATURE_L2 = 10.0
 _L2 = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1_600.0)
 _USUAL_L2 = 200.0
 _WINDOWS = (0, 10, 30)
-_WINDOW_WEIGHT = 2.0
-"""What an event weighs in its window, beside 1 in its history."""
 
 
 class StartSettings(Protocol):
@@ -124,10 +120,7 @@ class LinearModel:
 
     def leading_directions(self, interactions: Interactions, n_items: int) -> LeadingDirections:
         """Decompose what is factorised."""
-        matrix = interaction_matrix(interactions, n_items)
-        if self.window_events:
-            windows = window_matrix(interactions, n_items, self.window_events)
-            matrix = scipy.sparse.vstack([matrix, windows * _WINDOW_WEIGHT**0.5], "csr")
+        matrix = stacked_matrix(interactions, n_items, self.window_events)
         return LeadingDirections.of(matrix, self.dimension, self.seed)
 
 

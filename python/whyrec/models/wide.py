@@ -1,0 +1,255 @@
+"""The wide part: the strongest weights between items of a linear model, exact for each event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+import torch
+from numpy.typing import NDArray
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories, Interactions
+from whyrec.data.pairs import Pairs
+from whyrec.models.linear import incidence_matrix, interaction_matrix, stacked_matrix
+from whyrec.models.padding import padded, places
+from whyrec.models.validation import Validation
+from whyrec.types import Float32Array, Int32Array, Int64Array
+
+_FEWEST_USERS = 2
+"""Items of fewer users are related to nothing that another user could have."""
+
+_MOST_ITEMS = 8_192
+"""Items that have weights, the most popular ones: their matrix takes 256 MiB."""
+
+_CHOSEN_ON = 2_000
+"""Items of the small models that settings are chosen on."""
+
+_CELLS = 4_000_000
+"""Scores of rows over the items that are held at once."""
+
+_WINDOWS = (0, 10, 30)
+_L2 = (25.0, 100.0, 400.0)
+_NAMES = "items", "offsets", "columns", "weights"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WideModel:
+    """What is solved for: EASE of whole histories and of windows of them; see `LinearModel`."""
+
+    l2: float
+    """Strength of the ridge penalty, in events."""
+
+    window_events: int
+    """Length of windows, in events; 0 has none."""
+
+    @classmethod
+    def chosen(cls, part: Dataset, validation: Validation) -> "WideModel":
+        """Choose the model that ranks held-out events best, among the most popular items."""
+        kept = _most_popular(part.interactions, part.n_items, _CHOSEN_ON)
+        models, ndcgs = [], []
+        for length in _WINDOWS:
+            gram = _gram(part.interactions, part.n_items, kept, length)
+            for l2 in _L2:
+                score = partial(_scores, kept, _solve(gram, l2), part.n_items)
+                models.append(cls(l2=l2, window_events=length))
+                ndcgs.append(validation.ndcg(validation.scores(score)))
+        return models[int(np.argmax(ndcgs))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HistoryWeights:
+    """What the events of some rows weigh for some items, padded with zeros."""
+
+    weights: torch.Tensor
+    """float32 [n_rows, n_items, n_event_places], in logits."""
+
+    before: torch.Tensor
+    """int64 [n_rows, n_event_places]: 1 + the place of the event before of the same item, or 0."""
+
+    most_alike: int
+    """The most events before of one item."""
+
+    def values(self, presence: torch.Tensor) -> torch.Tensor:
+        """Return [n_rows, n_items, n_coalitions]: the sum over the distinct items that are there.
+
+        An event counts where none before it has the same item: with w its weight, p its presence,
+
+            Σ w p Π over the events before of the same item of (1 − p).
+
+        Args:
+            presence: [n_rows, n_items, n_coalitions, n_event_places].
+        """
+        counting = presence
+        if self.most_alike:
+            before = self.before[:, None, None].expand(presence.shape)
+            absent = 1 - presence
+            nobody = torch.ones_like(presence)
+            for _ in range(self.most_alike):
+                after = torch.nn.functional.pad(nobody * absent, (1, 0), value=1.0)
+                nobody = after.gather(-1, before)
+            counting = presence * nobody
+        values: torch.Tensor = (counting * self.weights[:, :, None]).sum(-1)
+        return values
+
+
+class WideWeights:
+    """wide(u, i) = Σ over the distinct items j of the history of weights[j, i].
+
+    The weights are those of EASE of histories and windows of them, of each j the strongest. So the
+    contributions of events are known exactly, as with EASE itself.
+
+    Source: H.-T. Cheng et al., Wide & Deep Learning for Recommender Systems (DLRS 2016); H. Steck,
+    Embarrassingly Shallow Autoencoders for Sparse Data (WWW 2019).
+    """
+
+    def __init__(self, items: Int32Array, weights: scipy.sparse.csr_matrix, n_items: int) -> None:
+        self._items, self._weights, self._n_items = items, weights, n_items
+
+    @classmethod
+    def of(
+        cls, interactions: Interactions, n_items: int, model: WideModel, n_kept: int
+    ) -> "WideWeights":
+        """Solve for the weights, and keep n_kept of each item."""
+        items = _most_popular(interactions, n_items, _MOST_ITEMS)
+        dense = _solve(_gram(interactions, n_items, items, model.window_events), model.l2)
+        n_kept = min(n_kept, len(items))
+        columns = np.sort(np.argpartition(-np.abs(dense), n_kept - 1, axis=1)[:, :n_kept], axis=1)
+        kept = np.take_along_axis(dense, columns, axis=1)
+        offsets = np.arange(len(items) + 1) * n_kept
+        shape = (len(items), len(items))
+        sparse = scipy.sparse.csr_matrix((kept.ravel(), columns.ravel(), offsets), shape)
+        return cls(items, sparse, n_items)
+
+    def times(self, strength: float) -> "WideWeights":
+        """Return all weights times a number."""
+        return WideWeights(self._items, self._weights * np.float32(strength), self._n_items)
+
+    def pair_values(self, histories: Histories, pairs: Pairs) -> Float32Array:
+        """Return float32 [n_pairs], the same bits of a pair whatever else is asked."""
+        values = np.zeros(len(pairs), np.float32)
+        at, known = self._find(pairs.items)
+        rows_at_once = max(1, _CELLS // max(1, len(self._items)))
+        for start in range(0, len(histories), rows_at_once):
+            rows = np.arange(start, min(start + rows_at_once, len(histories)))
+            part = histories.take(rows)
+            found = incidence_matrix(part.items, part.offsets, self._n_items)
+            sums = (found[:, self._items] @ self._weights).toarray()
+            mine = np.flatnonzero(known & (pairs.rows >= rows[0]) & (pairs.rows <= rows[-1]))
+            values[mine] = sums[pairs.rows[mine] - start, at[mine]]
+        return values
+
+    def of_pairs(
+        self, histories: Histories, rows: Int64Array, items: Int64Array, width: int
+    ) -> HistoryWeights:
+        """Return what events weigh, before any is left out.
+
+        Args:
+            histories: what the rows are of.
+            rows: int64 [n_rows].
+            items: int64 [n_rows, n_items], item indices.
+            width: places for events.
+        """
+        part = histories.take(rows)
+        at = places(part.offsets, np.arange(len(rows)), width)
+        events = padded(torch.from_numpy(part.items).long(), at).numpy()
+        there = at >= 0
+        (from_at, from_known), (to_at, to_known) = self._find(events), self._find(items)
+        keys = from_at[:, None, :] * len(self._items) + to_at[:, :, None]
+        place = np.minimum(np.searchsorted(self._keys, keys), max(0, len(self._keys) - 1))
+        known = (there & from_known)[:, None, :] & to_known[:, :, None]
+        if len(self._keys):
+            known &= self._keys[place] == keys
+            weights = np.where(known, self._weights.data[place], np.float32(0))
+        else:
+            weights = np.zeros(keys.shape, np.float32)
+        before, most_alike = _events_before(part, at)
+        return HistoryWeights(torch.from_numpy(weights), torch.from_numpy(before), most_alike)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return items, int32, and their weights as rows of columns, int32, with offsets, int64."""
+        of = self._weights
+        arrays = self._items, of.indptr.astype(np.int64), of.indices.astype(np.int32), of.data
+        return dict(zip(_NAMES, arrays, strict=True))
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, NDArray[Any]], n_items: int) -> "WideWeights":
+        """Build what `arrays` has told."""
+        items, offsets, columns, weights = (arrays[name] for name in _NAMES)
+        shape = (len(items), len(items))
+        return cls(items, scipy.sparse.csr_matrix((weights, columns, offsets), shape), n_items)
+
+    @cached_property
+    def _keys(self) -> Int64Array:
+        """Where weights are, row by row: int64 [n_weights], rising."""
+        rows = np.repeat(np.arange(len(self._items)), np.diff(self._weights.indptr))
+        keys: Int64Array = rows * len(self._items) + self._weights.indices
+        return keys
+
+    def _find(self, items: NDArray[Any]) -> tuple[Int64Array, NDArray[np.bool_]]:
+        """Return the places of items among those with weights, and whether they are there."""
+        at = np.searchsorted(self._items, items)
+        if not len(self._items):
+            return np.zeros_like(at), np.zeros(at.shape, bool)
+        at = np.minimum(at, len(self._items) - 1)
+        return at, self._items[at] == items
+
+
+def _most_popular(interactions: Interactions, n_items: int, most: int) -> Int32Array:
+    """Return the items of most users, at most so many, int32 in rising order."""
+    n_users = np.asarray(interaction_matrix(interactions, n_items).sum(0)).ravel()
+    enough = np.flatnonzero(n_users >= _FEWEST_USERS)
+    order = np.argsort(-n_users[enough], kind="stable")[:most]
+    return np.sort(enough[order]).astype(np.int32)
+
+
+def _gram(
+    interactions: Interactions, n_items: int, items: Int32Array, window_events: int
+) -> Float32Array:
+    """Return float32 [n, n]: how often items were chosen together, by a user and in a window."""
+    matrix = stacked_matrix(interactions, n_items, window_events)[:, items]
+    gram: Float32Array = np.asarray((matrix.T @ matrix).toarray(), np.float32)
+    return gram
+
+
+def _solve(gram: Float32Array, l2: float) -> Float32Array:
+    """Return −P_ji / P_ii with P = (gram + λ)⁻¹, and a diagonal of 0."""
+    if not len(gram):
+        return gram.copy()
+    matrix = gram.copy(order="F")
+    matrix[np.diag_indices(len(gram))] += np.float32(l2)
+    factor, _ = scipy.linalg.lapack.spotrf(matrix, overwrite_a=True, clean=True)
+    inverse, _ = scipy.linalg.lapack.spotri(factor, overwrite_c=True)
+    inverse = np.triu(inverse) + np.triu(inverse, 1).T
+    weights = inverse / -np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return np.ascontiguousarray(weights, np.float32)
+
+
+def _scores(
+    kept: Int32Array, weights: Float32Array, n_items: int, histories: Histories, _: Int64Array
+) -> torch.Tensor:
+    """Return float32 [n_rows, n_items], of items without weights −∞."""
+    found = torch.full((len(histories), n_items), -torch.inf)
+    rows = incidence_matrix(histories.items, histories.offsets, n_items)
+    found[:, torch.from_numpy(kept).long()] = torch.from_numpy(rows[:, kept] @ weights)
+    return found
+
+
+def _events_before(histories: Histories, at: Int64Array) -> tuple[Int64Array, int]:
+    """Return `HistoryWeights.before`, and the most events before of one item."""
+    counts = histories.counts()
+    rows = np.repeat(np.arange(len(histories)), counts)
+    place = np.arange(len(rows)) - np.repeat(histories.offsets[:-1], counts)
+    order = np.lexsort((place, histories.items, rows))
+    same = np.zeros(len(order), bool)
+    same[1:] = (np.diff(rows[order]) == 0) & (np.diff(histories.items[order]) == 0)
+    before = np.zeros(at.shape, np.int64)
+    later = np.flatnonzero(same)
+    before[rows[order[later]], place[order[later]]] = place[order[later - 1]] + 1
+    starts = np.flatnonzero(~same)
+    runs = np.diff(np.append(starts, len(same)))
+    return before, int(runs.max(initial=1)) - 1
