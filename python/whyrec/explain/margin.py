@@ -136,7 +136,7 @@ class AdditiveMargin(Margin):
 
 
 @dataclass(frozen=True, slots=True)
-class HeldPairs:
+class _HeldPairs:
     """Rows with their items, each beside its rivals."""
 
     own: Any
@@ -191,7 +191,7 @@ class DifferentiableMargin(Margin):
         theirs = self._recommender.embed_pairs(
             histories, rows, of_items.reshape(len(rows), -1).astype(np.int64), (*widths[:2], width)
         )
-        return HeldPairs(own, theirs, weights, (widths[2], width))
+        return _HeldPairs(own, theirs, weights, (widths[2], width))
 
     def pair_values(self, embedded: Any, presence: torch.Tensor) -> torch.Tensor:
         """Return v, [n_rows, n_items, n_coalitions]; see the protocol."""

@@ -55,7 +55,7 @@ class DeepRankerConfig:
     layers: tuple[int, ...] = (128, 64, 32)
     """Widths of the hidden layers; one more layer makes a logit of the last."""
 
-    dropout: float = 0.2
+    dropout: float = 0.5
     """Chance of a hidden unit to be left out in training."""
 
     absent_events: float = 0.5
@@ -84,11 +84,11 @@ class DeepRankerConfig:
     patience: int = 5
     """Looks without improvement after which training stops."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     """Of AdamW."""
 
     weight_decay: float = 0.01
-    """Of the matrices of the network."""
+    """Of AdamW, for all weights of the network."""
 
     seed: int = 0
     """The same data, settings and seed give the same ranker."""
@@ -97,9 +97,8 @@ class DeepRankerConfig:
         object.__setattr__(self, "layers", tuple(self.layers))  # a list, where it was stored
         if not isinstance(self.retrieval, RetrievalConfig):
             raise ArgumentError(
-                "a ranker reads the vectors of a retrieval with little more than a hundred "
-                "dimensions, such as that of whyrec.TwoTowerConfig() or whyrec.SequenceConfig(), "
-                f"and none of {self.retrieval!r}"
+                "a ranker is put on whyrec.TwoTowerConfig() or whyrec.SequenceConfig(); "
+                f"{self.retrieval!r} has no vectors that a network could read"
             )
         check_numbers(self, may_be_zero=("seed", "max_steps"))
         if not self.layers or any(type(each) is not int or each < 1 for each in self.layers):

@@ -24,6 +24,9 @@ _AT = 10
 _FEWEST, _MOST = 20, 1_000
 """Users to choose the number of steps by; with fewer the order of the retrieval is kept."""
 
+_SURE = 1.0
+"""Standard errors that a gain is above, or the order of the retrieval is kept."""
+
 _SCALED_TO = 64
 """Users whose lists say of what size the inputs of the network are."""
 
@@ -148,7 +151,7 @@ class _Training:
         )
         train_to_best(network, step, lambda: (float(self._ndcg(held_out).mean()), 1.0), pace)
         gained = self._ndcg(held_out) - before
-        if gained.mean() < gained.std() / len(gained) ** 0.5:  # as chance alone would have it
+        if gained.mean() <= _SURE * gained.std() / len(gained) ** 0.5:
             nn.init.zeros_(network.output)
 
     def _draw_loss(self, learning: Int64Array) -> torch.Tensor:
