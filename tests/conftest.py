@@ -1,5 +1,7 @@
 """Small data sets and fitted models that the tests of several rooms share."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,7 +10,14 @@ from hypothesis import settings
 from whyrec.data.dataset import Dataset
 from whyrec.data.fields import Categorical, Numeric, Tags
 from whyrec.datasets.synthetic import World, synthetic
-from whyrec.models import Sequence, SequenceConfig, TwoTower, TwoTowerConfig
+from whyrec.models import (
+    DeepRanker,
+    DeepRankerConfig,
+    Sequence,
+    SequenceConfig,
+    TwoTower,
+    TwoTowerConfig,
+)
 
 # The same examples in every run, however slow the machine; `make test-slow` looks for new ones.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -116,6 +125,24 @@ def sequence_config() -> SequenceConfig:
         learning_rate=0.05,
         vector_learning_rate=0.02,
     )
+
+
+@pytest.fixture(scope="session")
+def ranker_config(tower_config: TwoTowerConfig) -> DeepRankerConfig:
+    """Settings under which every parameter has left its start after a few steps."""
+    return DeepRankerConfig(
+        retrieval=replace(tower_config, validation_share=0.3, max_steps=6),
+        n_ranked=8,
+        layers=(16, 12),
+        validation_share=0.0,
+        max_steps=8,
+        learning_rate=0.05,
+    )
+
+
+@pytest.fixture(scope="session")
+def ranker(shop: Dataset, ranker_config: DeepRankerConfig) -> DeepRanker:
+    return ranker_config.fit(shop, progress=False)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from whyrec import SDK, NetworkConfig, TwoTowerConfig, __version__
+from whyrec import SDK, DeepRankerConfig, NetworkConfig, TwoTowerConfig, __version__
 from whyrec.cli import commands, main
 from whyrec.datasets import synthetic
 
@@ -107,6 +107,24 @@ def test_fit_trains_the_two_tower_and_its_network_from_the_seed(
     )
     answer = answered("recommend", tmp_path, "u2", "-k", "4", "--json")
     assert answer == expected.recommend_with_reasons("u2", k=4).to_json() + "\n"
+
+
+def test_fit_puts_a_ranker_on_the_model_when_told(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    towers = partial(TwoTowerConfig, dimension=16, heads=2, hidden=8, max_steps=1)
+    ranker = partial(DeepRankerConfig, layers=(8,), n_ranked=10, max_steps=1)
+    monkeypatch.setattr(commands, "TwoTowerConfig", towers)
+    monkeypatch.setattr(commands, "DeepRankerConfig", ranker)
+    monkeypatch.setattr(commands, "NetworkConfig", partial(NetworkConfig, max_steps=1))
+    fit = ("fit", files / "events.csv", "--out", tmp_path, "--seed", "7", "--ranker", "--quiet")
+    answered(*fit)
+    described = json.loads((tmp_path / "manifest.json").read_text())["description"]["model"]
+    assert described["kind"] == "deep_ranker"
+    assert described["settings"]["seed"] == 7
+    assert described["settings"]["retrieval"]["settings"]["seed"] == 7
+    assert json.loads(answered("recommend", tmp_path, "u2", "-k", "4", "--json"))
+    assert "EASEConfig(l2=200.0) has no vectors" in refused(*fit, "--model", "ease")
 
 
 def test_fit_shows_its_progress_unless_it_is_to_be_quiet(

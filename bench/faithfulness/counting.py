@@ -94,13 +94,6 @@ class CountingRecommender:
             self.n_coalitions += n_values
         return self._recommender.pair_values(embedded.embedded, presence)
 
-    def held_against(
-        self, embedded: _Counted, vectors: torch.Tensor, biases: torch.Tensor
-    ) -> _Counted:
-        """Return the pairs with values less by what something else scores."""
-        held = self._recommender.held_against(embedded.embedded, vectors, biases)
-        return _Counted(held, embedded.n_pairs)
-
     def player_vectors(self, embedded: _Counted) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the shared embedding of each player."""
         return self._recommender.player_vectors(embedded.embedded)

@@ -98,13 +98,6 @@ class EventGame:
         context = presence.new_ones((*presence.shape[:3], embedded.n_feature_places))
         return self._recommender.pair_values(embedded.embedded, torch.cat([presence, context], -1))
 
-    def held_against(
-        self, embedded: _WithContext, vectors: torch.Tensor, biases: torch.Tensor
-    ) -> _WithContext:
-        """Return the pairs with values less by what something else scores."""
-        held = self._recommender.held_against(embedded.embedded, vectors, biases)
-        return _WithContext(held, embedded.n_feature_places)
-
     def player_vectors(self, embedded: _WithContext) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the embedding of each event; there is no feature to embed."""
         events, features = self._recommender.player_vectors(embedded.embedded)

@@ -24,7 +24,13 @@ from whyrec.explain import (
     RefinedConfig,
     ShapleyConfig,
 )
-from whyrec.models import EASEConfig, PopularityConfig, SequenceConfig, TwoTowerConfig
+from whyrec.models import (
+    DeepRankerConfig,
+    EASEConfig,
+    PopularityConfig,
+    SequenceConfig,
+    TwoTowerConfig,
+)
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.reason import Reason, ReasonKind
 from whyrec.reasons.recommendation import Recommendation, Recommendations
@@ -38,6 +44,7 @@ __all__ = [
     "Categorical",
     "ClosedFormConfig",
     "DataError",
+    "DeepRankerConfig",
     "EASEConfig",
     "EventColumns",
     "Explanation",

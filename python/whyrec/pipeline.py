@@ -10,12 +10,13 @@ from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError, UnknownUserError
 from whyrec.explain import Attributions
 from whyrec.explain.margin import Rivals, margin_over
+from whyrec.models import TwoStageRecommender
 from whyrec.ranking import Candidates, ItemIndex, Ranking
 from whyrec.reasons.answers import recommendations_of
 from whyrec.reasons.breakdown import Breakdown, build_reasons
 from whyrec.reasons.recommendation import Recommendations
 from whyrec.saved import Fitted
-from whyrec.types import Int32Array
+from whyrec.types import Float32Array, Int32Array
 
 _USERS_AT_ONCE = 1_024
 """Users whose attributions are held in memory together."""
@@ -58,13 +59,31 @@ class Pipeline:
         if not include_seen:
             excluded = Candidates(histories.items, histories.offsets).union(excluded)
         allowed = None if only is None else Candidates.shared(items.indices_of(only))
-        queries = self._model.query_vectors(histories)
-        return self._index.top_k(queries, k, excluded=excluded, only=allowed)
+        return self._top_k(histories, k, excluded, allowed)
+
+    def _top_k(
+        self, histories: Histories, k: int, excluded: Candidates, only: Candidates | None = None
+    ) -> Ranking:
+        """Rank by the vectors, and where there are two stages, the best of these by the second.
+
+        The second stage ranks at least k items, so that no other score is among its own.
+        """
+        model, queries = self._model, self._model.query_vectors(histories)
+        if k < 1 or not isinstance(model, TwoStageRecommender):
+            return self._index.top_k(queries, k, excluded=excluded, only=only)
+        found = self._index.top_k(queries, max(k, model.n_ranked), excluded=excluded, only=only)
+        return found.reordered(model.pair_scores(histories, found.pairs(), queries), k)
+
+    def _scores(self, histories: Histories, pairs: Pairs) -> Float32Array:
+        """Return float32 [n_pairs], to the bits that `_top_k` gives."""
+        if isinstance(self._model, TwoStageRecommender):
+            return self._model.pair_scores(histories, pairs)
+        return self._index.scores(self._model.query_vectors(histories), pairs)
 
     def score(self, histories: Histories, item: int) -> Ranking:
         """Score one item for a batch of one history, as a ranking of its own."""
         pairs = Pairs(np.zeros(1, np.int32), np.array([item], np.int32))
-        scores = self._index.scores(self._model.query_vectors(histories), pairs)
+        scores = self._scores(histories, pairs)
         return Ranking(np.array([0, 1], np.int64), pairs.items, scores)
 
     def attribute(
@@ -103,9 +122,7 @@ class Pipeline:
             excluded = Candidates(histories.items, histories.offsets).union(
                 Candidates.shared(np.array([item]))
             )
-            others = self._index.top_k(
-                self._model.query_vectors(histories), against, excluded=excluded
-            ).items
+            others = self._top_k(histories, against, excluded).items
         else:
             if isinstance(against, str | bytes):
                 raise ArgumentError(f"against must be a list of ids or a number, not {against!r}")
@@ -127,9 +144,8 @@ class Pipeline:
         group_by: str | None,
     ) -> Breakdown:
         """Turn how far an item scores above the mean of others into reasons, for one history."""
-        fitted, queries = self._fitted, self._model.query_vectors(histories)
-        items = np.append(item, others).astype(np.int32)
-        scores = self._index.scores(queries, Pairs(np.zeros(len(items), np.int32), items))
+        fitted, items = self._fitted, np.append(item, others).astype(np.int32)
+        scores = self._scores(histories, Pairs(np.zeros(len(items), np.int32), items))
         margin = scores[:1].astype(np.float64) - scores[1:].astype(np.float64).mean()
         rivals = Rivals(np.array([0, len(others)], np.int64), others)
         game = margin_over(self._model, items[:1], rivals)

@@ -16,6 +16,7 @@ from whyrec.explain import (
     ShapleyConfig,
 )
 from whyrec.models import (
+    DeepRankerConfig,
     EASEConfig,
     PopularityConfig,
     Recommender,
@@ -30,6 +31,7 @@ _MODELS: dict[str, type[RecommenderConfig]] = {
     "sequence": SequenceConfig,
     "ease": EASEConfig,
     "popularity": PopularityConfig,
+    "deep_ranker": DeepRankerConfig,
 }
 _EXPLAINERS: dict[str, type[ExplainerConfig]] = {
     "network": NetworkConfig,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, Protocol, Self, TypedDict, Unpack, overload
 
 import numpy as np
@@ -23,7 +24,7 @@ from whyrec.explain import (
     NetworkConfig,
     ShapleyConfig,
 )
-from whyrec.models import RecommenderConfig, TwoTowerConfig
+from whyrec.models import DeepRankerConfig, RecommenderConfig, TwoTowerConfig
 from whyrec.pipeline import Pipeline
 from whyrec.reasons.answers import explanation_of
 from whyrec.reasons.explanation import Explanation
@@ -104,6 +105,7 @@ class SDK:
         user_fields: Mapping[str, Field | None] | None = None,
         unknown_items: Literal["error", "drop"] = "error",
         model: RecommenderConfig | None = None,
+        ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
         progress: bool = True,
     ) -> Self:
@@ -124,6 +126,8 @@ class SDK:
             unknown_items: whether an event of an item that the items table does not have is an
                 error, or dropped and counted in `report`.
             model: the recommender's settings; `TwoTowerConfig()` by default.
+            ranker: settings of a network that re-orders the best items of the model, which is then
+                one of two towers or a sequence; None shows them in the order of the model.
             explainer: the explainer's settings; by default the closed form where the score is a
                 sum over events, and `NetworkConfig()` for any other recommender.
             progress: whether to show progress bars.
@@ -144,7 +148,9 @@ class SDK:
             user_fields=user_fields,
             unknown_items=unknown_items,
         )
-        return cls.fit_dataset(dataset, model=model, explainer=explainer, progress=progress)
+        return cls.fit_dataset(
+            dataset, model=model, ranker=ranker, explainer=explainer, progress=progress
+        )
 
     @classmethod
     def fit_dataset(
@@ -152,17 +158,18 @@ class SDK:
         dataset: Dataset,
         *,
         model: RecommenderConfig | None = None,
+        ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
         progress: bool = True,
     ) -> Self:
         """Do what `fit` does from a data set that is read already, such as a part of a split."""
-        model = model or TwoTowerConfig()
         for name, settings in (("model", model), ("explainer", explainer)):
             if settings is not None and not hasattr(settings, "fit"):
                 raise ArgumentError(
                     f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
                     f"whyrec.NetworkConfig(), not {settings!r}"
                 )
+        model = _composed(model, ranker)
         recommender = model.fit(dataset, progress=progress)
         if explainer is None:
             additive = isinstance(recommender, AdditiveRecommender)
@@ -419,6 +426,18 @@ class SDK:
     def _look_up(self, user: object) -> tuple[list[Hashable], Histories]:
         ids: Any = user if _is_several(user) else [user]
         return self._pipeline.look_up(ids)
+
+
+def _composed(
+    model: RecommenderConfig | None, ranker: DeepRankerConfig | None
+) -> RecommenderConfig:
+    """Put the ranker, if there is one, on the model."""
+    if ranker is None:
+        return model or TwoTowerConfig()
+    if not isinstance(ranker, DeepRankerConfig):
+        raise ArgumentError(f"ranker must be whyrec.DeepRankerConfig(…), not {ranker!r}")
+    retrieval: Any = model or ranker.retrieval  # the ranker tells whether it can be put on it
+    return replace(ranker, retrieval=retrieval)
 
 
 def _is_several(user: object) -> bool:

@@ -9,6 +9,26 @@ import pytest
 import torch
 
 from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.models import Recommender, TwoStageRecommender
+from whyrec.types import Float64Array
+
+Scores = Callable[[Recommender, Histories, Pairs], Float64Array]
+
+
+@pytest.fixture(scope="session")
+def scores_of() -> Scores:
+    """Return the scores that rank pairs, float64 [n_pairs]."""
+
+    def of(model: Recommender, histories: Histories, pairs: Pairs) -> Float64Array:
+        if isinstance(model, TwoStageRecommender):
+            return model.pair_scores(histories, pairs).astype(np.float64)
+        queries = model.query_vectors(histories)[pairs.rows].astype(np.float64)
+        products: Float64Array = (queries * model.item_vectors()[pairs.items]).sum(axis=1)
+        return products + model.item_biases()[pairs.items]
+
+    return of
 
 
 @pytest.fixture

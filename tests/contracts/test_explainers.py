@@ -1,7 +1,7 @@
 """What holds of every explainer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from whyrec.explain import (
     ShapleyConfig,
 )
 from whyrec.models import (
+    DeepRankerConfig,
     EASEConfig,
     PopularityConfig,
     Recommender,
@@ -32,6 +33,8 @@ from whyrec.models import (
     TwoTowerConfig,
 )
 from whyrec.types import Float64Array
+
+Scores = Callable[[Recommender, Histories, Pairs], Float64Array]
 
 TINY = NetworkConfig(
     max_steps=5, evaluate_every=1, batch_size=4, n_coalitions=4, confidence_pairs=8
@@ -47,6 +50,10 @@ CASES: dict[str, tuple[str, ExplainerConfig]] = {
     "network of a sequence": ("sequence", TINY),
     "path of a sequence": ("sequence", GradientPathConfig()),
     "Shapley of a sequence": ("sequence", ShapleyConfig(exact_players=8, max_permutations=64)),
+    "network of a ranker": ("ranker", TINY),
+    "path of a ranker": ("ranker", GradientPathConfig()),
+    "Shapley of a ranker": ("ranker", ShapleyConfig(exact_players=8, max_permutations=64)),
+    "refined network of a ranker": ("ranker", REFINED),
     "Shapley of EASE": ("EASE", ShapleyConfig(exact_players=8, max_permutations=8)),
     "Shapley of popularity": ("popularity", SAMPLED),
     "refined network of two towers": ("two towers", REFINED),
@@ -65,15 +72,13 @@ class Fitted:
     explainer: Explainer
     recommender: Recommender
     of: str
+    scores_of: Scores
 
     def explain(self, histories: Histories, pairs: Pairs) -> Attributions:
         return self.explainer.explain(histories, pairs, self.scores(histories, pairs))
 
     def scores(self, histories: Histories, pairs: Pairs) -> Float64Array:
-        items, biases = self.recommender.item_vectors(), self.recommender.item_biases()
-        queries = self.recommender.query_vectors(histories)[pairs.rows].astype(np.float64)
-        scores: Float64Array = (queries * items[pairs.items]).sum(axis=1) + biases[pairs.items]
-        return scores
+        return self.scores_of(self.recommender, histories, pairs)
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -82,16 +87,20 @@ def fitted(
     shop: Dataset,
     tower_config: TwoTowerConfig,
     sequence_config: SequenceConfig,
+    ranker_config: DeepRankerConfig,
+    scores_of: Scores,
 ) -> Fitted:
     of, config = CASES[request.param]
     recommenders: dict[str, RecommenderConfig] = {
         "two towers": tower_config,
         "sequence": sequence_config,
+        "ranker": ranker_config,
         "EASE": EASEConfig(l2=2.0),
         "popularity": PopularityConfig(),
     }
     recommender = recommenders[of].fit(shop, progress=False)
-    return Fitted(config, config.fit(recommender, shop, progress=False), recommender, of)
+    explainer = config.fit(recommender, shop, progress=False)
+    return Fitted(config, explainer, recommender, of, scores_of)
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +250,7 @@ def test_a_player_that_the_model_cannot_see_gets_nothing(
     found: Attributions,
     tower_config: TwoTowerConfig,
     sequence_config: SequenceConfig,
+    ranker_config: DeepRankerConfig,
 ) -> None:
     blind_to = found.players.kinds >= (
         PlayerKind.EVENT if fitted.of == "popularity" else PlayerKind.ATTRIBUTE
@@ -248,14 +258,26 @@ def test_a_player_that_the_model_cannot_see_gets_nothing(
     learned: dict[str, RecommenderConfig] = {
         "two towers": tower_config,
         "sequence": sequence_config,
+        "ranker": ranker_config,
     }
     if fitted.of in learned:
         arrays = fitted.recommender.arrays()
-        unseen = ("attributes", "absent_fields", "items.of_features", "biases.of_features")
-        arrays |= {name: np.zeros_like(arrays[name]) for name in unseen}
+        unseen = (
+            "attributes",
+            "absent_fields",
+            "features",
+            "items.of_features",
+            "biases.of_features",
+        )
+        arrays |= {
+            name: np.zeros_like(each)
+            for name, each in arrays.items()
+            if name.removeprefix("retrieval.") in unseen
+        }
         recommender = learned[fitted.of].restore(shop, arrays)
         explainer = fitted.config.restore(recommender, fitted.explainer.arrays())
-        found = Fitted(fitted.config, explainer, recommender, fitted.of).explain(everybody, pairs)
+        blind = replace(fitted, explainer=explainer, recommender=recommender)
+        found = blind.explain(everybody, pairs)
         assert np.abs(found.contributions[~blind_to]).max() > 0.01
     assert blind_to.any()
     # Where nothing at all is there to be seen, rounding is shared out among all.

@@ -1,7 +1,7 @@
 """What holds of every recommender."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
 from whyrec.explain.attribution import Players
 from whyrec.models import (
+    DeepRankerConfig,
     EASEConfig,
     PopularityConfig,
     Recommender,
@@ -20,7 +21,9 @@ from whyrec.models import (
     SequenceConfig,
     TwoTowerConfig,
 )
-from whyrec.types import BoolArray, Float32Array, Float64Array
+from whyrec.types import BoolArray, Float64Array
+
+Scores = Callable[[Recommender, Histories, Pairs], Float64Array]
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,23 @@ class Fitted:
     model: Recommender
 
 
-@pytest.fixture(scope="module", params=["two towers", "sequence", "EASE", "popularity"])
+@pytest.fixture(
+    scope="module",
+    params=["two towers", "sequence", "ranker", "ranked sequence", "EASE", "popularity"],
+)
 def fitted(
     request: pytest.FixtureRequest,
     shop: Dataset,
     tower_config: TwoTowerConfig,
     sequence_config: SequenceConfig,
+    ranker_config: DeepRankerConfig,
 ) -> Fitted:
+    ordered = replace(sequence_config, validation_share=1.0)
     configs: dict[str, RecommenderConfig] = {
         "two towers": tower_config,
         "sequence": sequence_config,
+        "ranker": ranker_config,
+        "ranked sequence": replace(ranker_config, retrieval=ordered),
         "EASE": EASEConfig(l2=2.0),
         "popularity": PopularityConfig(),
     }
@@ -51,22 +61,19 @@ def everybody(shop: Dataset) -> Histories:
     return shop.histories(np.arange(shop.n_users))
 
 
-def scores(model: Recommender, histories: Histories) -> Float32Array:
-    products: Float32Array = model.query_vectors(histories) @ model.item_vectors().T
-    return products + model.item_biases()
+def one_pair(item: int) -> Pairs:
+    return Pairs(np.zeros(1, np.int32), np.array([item], np.int32))
 
 
 def n_players(model: Recommender, histories: Histories, item: int) -> int:
-    pairs = Pairs(np.zeros(1, np.int32), np.array([item], np.int32))
-    return len(Players.of(histories, model.item_features, pairs).kinds)
+    return len(Players.of(histories, model.item_features, one_pair(item)).kinds)
 
 
 def values_of(
     model: Recommender, histories: Histories, item: int, coalitions: BoolArray
 ) -> Float64Array:
     """Return the values of one pair."""
-    pair = Pairs(np.zeros(1, np.int32), np.array([item], np.int32))
-    return model.coalition_values(histories, pair, Coalitions.of_matrices([coalitions]))
+    return model.coalition_values(histories, one_pair(item), Coalitions.of_matrices([coalitions]))
 
 
 def drawn(n_coalitions: int, width: int) -> BoolArray:
@@ -121,20 +128,20 @@ def test_nobody_at_all_is_a_batch_too(fitted: Fitted, shop: Dataset) -> None:
 @pytest.mark.parametrize("user", [0, 1, 2, 3, 7])
 @pytest.mark.parametrize("item", [0, 1, 2, 9])
 def test_the_value_of_everything_is_the_score(
-    fitted: Fitted, everybody: Histories, user: int, item: int
+    fitted: Fitted, everybody: Histories, scores_of: Scores, user: int, item: int
 ) -> None:
     histories = everybody.take(np.array([user]))
     everyone = np.ones((1, n_players(fitted.model, histories, item)), bool)
     values = values_of(fitted.model, histories, item, everyone)
     assert values.dtype == np.float64
     assert values.shape == (1,)
-    score = scores(fitted.model, histories)[0, item]
+    (score,) = scores_of(fitted.model, histories, one_pair(item))
     np.testing.assert_allclose(values[0], score, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("user", [1, 3, 7])
 def test_an_absent_event_is_as_if_it_had_never_happened(
-    fitted: Fitted, everybody: Histories, user: int
+    fitted: Fitted, everybody: Histories, scores_of: Scores, user: int
 ) -> None:
     histories, item = everybody.take(np.array([user])), 9
     n_events, width = len(histories.items), n_players(fitted.model, histories, item)
@@ -142,12 +149,13 @@ def test_an_absent_event_is_as_if_it_had_never_happened(
     coalitions[:, n_events:] = True
     values = values_of(fitted.model, histories, item, coalitions)
     for coalition, value in zip(coalitions, values, strict=True):
-        score = scores(fitted.model, histories.only_events(coalition[:n_events]))[0, item]
+        left = histories.only_events(coalition[:n_events])
+        (score,) = scores_of(fitted.model, left, one_pair(item))
         np.testing.assert_allclose(value, score, rtol=1e-4, atol=1e-5)
 
 
 def test_nobody_present_leaves_what_the_item_scores_for_a_stranger(
-    fitted: Fitted, everybody: Histories
+    fitted: Fitted, everybody: Histories, scores_of: Scores
 ) -> None:
     item = 0  # without features, so that all of it is base value
     values = []
@@ -155,7 +163,7 @@ def test_nobody_present_leaves_what_the_item_scores_for_a_stranger(
         histories = everybody.take(np.array([user]))
         nobody = np.zeros((1, n_players(fitted.model, histories, item)), bool)
         values.append(values_of(fitted.model, histories, item, nobody)[0])
-    stranger = scores(fitted.model, everybody.take(np.array([2])))[0, item]
+    (stranger,) = scores_of(fitted.model, everybody.take(np.array([2])), one_pair(item))
     np.testing.assert_allclose(values, stranger, rtol=1e-4, atol=1e-5)
 
 

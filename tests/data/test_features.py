@@ -25,6 +25,14 @@ def test_rows_are_taken_in_the_order_asked_for(features: Features) -> None:
     assert len(taken) == 4
 
 
+def test_values_that_are_left_out_leave_the_rows_as_they_were(features: Features) -> None:
+    kept = features.only(np.array([False, True, True, False, True]))
+    assert kept.offsets.tolist() == [0, 2, 2, 3]
+    assert kept.tokens.tolist() == [1, 2, 2]
+    assert kept.weights.tolist() == features.weights[[1, 2, 4]].tolist()
+    assert kept.schema is features.schema
+
+
 def test_the_fields_of_a_row_are_those_it_has_a_value_of(features: Features) -> None:
     assert [features.fields_of(row).tolist() for row in range(3)] == [[0, 1], [], [0, 1]]
     assert features.fields_of(0).dtype == np.int32

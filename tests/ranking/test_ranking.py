@@ -30,6 +30,18 @@ def test_one_shard_or_none_is_the_whole() -> None:
     assert Ranking.merge([], 1).offsets.tolist() == [0]
 
 
+def test_other_scores_give_another_order_with_ties_by_item_index() -> None:
+    given = ranking([0, 3, 3, 5], [5, 1, 2, 0, 3], [3, 2, 1, 2, 1])
+    scores = np.array([1, 4, 1, 0, 7], np.float32)
+    found = given.reordered(scores, 2)
+    assert found.offsets.tolist() == [0, 2, 2, 4]
+    assert found.items.tolist() == [1, 2, 3, 0]
+    assert found.scores.tolist() == [4, 1, 7, 0]
+    assert found.items.dtype == np.int32
+    assert found.scores.dtype == np.float32
+    assert given.reordered(given.scores, 9).items.tolist() == given.items.tolist()
+
+
 def test_items_of_a_shard_get_the_indices_of_the_catalog() -> None:
     shard = ranking([0, 2], [2, 0], [2, 1])
     assert shard.renumbered(np.array([10, 20, 30], np.int32)).items.tolist() == [30, 10]

@@ -14,7 +14,13 @@ from whyrec.cli.ids import known, known_all
 from whyrec.data.event_columns import EventColumns
 from whyrec.errors import StorageError, WhyrecError
 from whyrec.explain import ExplainerConfig, NetworkConfig
-from whyrec.models import EASEConfig, PopularityConfig, RecommenderConfig, TwoTowerConfig
+from whyrec.models import (
+    DeepRankerConfig,
+    EASEConfig,
+    PopularityConfig,
+    RecommenderConfig,
+    TwoTowerConfig,
+)
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.recommendation import Recommendations
 from whyrec.sdk import SDK
@@ -112,6 +118,9 @@ def fit(
         UnknownItems, typer.Option(help="What to do with events of items not in the items file.")
     ] = UnknownItems.ERROR,
     model: Annotated[Model, typer.Option(help="What scores.")] = Model.TWO_TOWER,
+    ranker: Annotated[
+        bool, typer.Option("--ranker", help="Re-order the best items by a deeper network.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -134,6 +143,7 @@ def fit(
         ),
         unknown_items=unknown_items.value,
         model=recommender,
+        ranker=DeepRankerConfig(seed=seed) if ranker else None,
         explainer=explainer,
         progress=not quiet,
     )

@@ -1,13 +1,13 @@
 """Sparse rows of feature values: what is known of each item, or of each user."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse
 
-from whyrec.data.rows import gather_rows
-from whyrec.types import Float32Array, Int32Array, Int64Array
+from whyrec.data.rows import gather_rows, offsets_of
+from whyrec.types import BoolArray, Float32Array, Int32Array, Int64Array
 
 if TYPE_CHECKING:  # the schema makes features, so it imports this module
     from whyrec.data.fields import FeatureSchema
@@ -40,6 +40,16 @@ class Features:
         """Return the rows asked for, in the order asked for."""
         offsets, positions = gather_rows(self.offsets, np.asarray(rows, np.int64))
         return Features(self.schema, offsets, self.tokens[positions], self.weights[positions])
+
+    def only(self, chosen: BoolArray) -> "Features":
+        """Keep the values whose entry in chosen (bool [n_values]) is True; rows stay."""
+        kept = offsets_of(chosen)
+        return replace(
+            self,
+            offsets=kept[self.offsets],
+            tokens=self.tokens[chosen],
+            weights=self.weights[chosen],
+        )
 
     def fields_of(self, row: int) -> Int32Array:
         """Return int32 [n_fields present]: the fields of which the row has a value, rising."""

@@ -5,7 +5,7 @@ import numpy as np
 from whyrec import _native
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.models.recommender import Recommender
+from whyrec.models.recommender import Recommender, TwoStageRecommender
 from whyrec.types import Float64Array
 
 
@@ -27,9 +27,10 @@ def draw_best(
         n_best: among how many items of a row one is drawn.
         random: the source of chance.
     """
+    queries = recommender.query_vectors(histories)
     offsets, items, scores = _native.top_k(
         index,
-        recommender.query_vectors(histories),
+        queries,
         n_best,
         excluded_offsets=histories.offsets,
         excluded_items=histories.items,
@@ -37,4 +38,7 @@ def draw_best(
     counts = np.diff(offsets)
     rows = np.flatnonzero(counts > 0)
     places = offsets[rows] + random.integers(counts[rows])
-    return Pairs(rows.astype(np.int32), items[places]), scores[places].astype(np.float64)
+    pairs, scores = Pairs(rows.astype(np.int32), items[places]), scores[places]
+    if isinstance(recommender, TwoStageRecommender):
+        scores = recommender.pair_scores(histories, pairs, queries)
+    return pairs, scores.astype(np.float64)

@@ -10,12 +10,17 @@ from whyrec.data.coalitions import Coalitions
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.data.rows import gather_rows, offsets_of
+from whyrec.data.rows import counts_of, gather_rows, offsets_of
 from whyrec.errors import ArgumentError
 from whyrec.explain.closed_form import AdditiveRecommender
 from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.game import check_coalitions, with_all_features
-from whyrec.models.recommender import DifferentiableRecommender, Recommender
+from whyrec.models.places import places_for
+from whyrec.models.recommender import (
+    DifferentiableRecommender,
+    LinearRecommender,
+    Recommender,
+)
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 
@@ -53,6 +58,8 @@ def margin_over(recommender: Recommender, items: Int32Array, rivals: Rivals) -> 
     """
     if len(rivals.offsets) != len(items) + 1:
         raise ArgumentError(f"{len(items)} items are held against {len(rivals.offsets) - 1} rivals")
+    if isinstance(recommender, LinearRecommender):
+        return LinearMargin(recommender, items, rivals)
     if isinstance(recommender, DifferentiableRecommender):
         return DifferentiableMargin(recommender, items, rivals)
     if isinstance(recommender, AdditiveRecommender):
@@ -128,17 +135,27 @@ class AdditiveMargin(Margin):
         return contributions
 
 
+@dataclass(frozen=True, slots=True)
+class _HeldPairs:
+    """Rows with their items, each beside its rivals."""
+
+    own: Any
+    """What the recommender makes of the items."""
+
+    rivals: Any
+    """The same of as many rivals for each item, [n_rows, n_items * n_rivals]."""
+
+    weights: torch.Tensor
+    """float32 [n_rows, n_items, n_rivals]: what each counts in the mean, 0 where it fills up."""
+
+    widths: tuple[int, int]
+    """Places for the features of an item, and for those of a rival."""
+
+
 class DifferentiableMargin(Margin):
-    """A margin of scores that can be differentiated: its rivals are one vector, their mean."""
+    """A margin of scores that can be differentiated: those of all rivals are followed too."""
 
     _recommender: DifferentiableRecommender[Any]
-
-    def __init__(
-        self, recommender: DifferentiableRecommender[Any], items: Int32Array, rivals: Rivals
-    ) -> None:
-        super().__init__(recommender, items, rivals)
-        self._mean_vectors = torch.from_numpy(rivals.mean(recommender.item_vectors()))
-        self._mean_biases = torch.from_numpy(rivals.mean(recommender.item_biases()))
 
     @property
     def dimension(self) -> int:
@@ -151,6 +168,57 @@ class DifferentiableMargin(Margin):
         """Return v(S) of each item less the mean of its rivals'; see the protocol."""
         by_kind = check_coalitions(coalitions, histories, self.item_features, pairs)
         return evaluate_coalitions(self, histories, pairs, coalitions, by_kind)
+
+    def embed_pairs(
+        self,
+        histories: Histories,
+        rows: Int64Array,
+        items: Int64Array,
+        widths: tuple[int, int, int],
+    ) -> Any:
+        """Embed the players of some rows, each with as many items; see the protocol."""
+        offsets, rivals = self._rivals.offsets, self._rivals.items
+        # As many rivals and places in every batch, so that what else is in it does not matter.
+        place = np.arange(np.diff(offsets).max())
+        counts = counts_of(offsets, items)[..., None]
+        of_items = rivals[offsets[items][..., None] + np.minimum(place, counts - 1)]
+        most = np.diff(self._recommender.item_features.offsets)[rivals].max()
+        width = int(places_for(most))
+        weights = torch.from_numpy(((place < counts) / counts).astype(np.float32))
+        own = self._recommender.embed_pairs(
+            histories, rows, self._items[items].astype(np.int64), widths
+        )
+        theirs = self._recommender.embed_pairs(
+            histories, rows, of_items.reshape(len(rows), -1).astype(np.int64), (*widths[:2], width)
+        )
+        return _HeldPairs(own, theirs, weights, (widths[2], width))
+
+    def pair_values(self, embedded: Any, presence: torch.Tensor) -> torch.Tensor:
+        """Return v, [n_rows, n_items, n_coalitions]; see the protocol."""
+        n_rivals, (width, of_rivals) = embedded.weights.shape[2], embedded.widths
+        shared = presence[..., : presence.shape[-1] - width].repeat_interleave(n_rivals, 1)
+        features = shared.new_ones((*shared.shape[:3], of_rivals))
+        theirs = self._recommender.pair_values(embedded.rivals, torch.cat([shared, features], -1))
+        means = (theirs.unflatten(1, (-1, n_rivals)) * embedded.weights[..., None]).sum(2)
+        margins: torch.Tensor = self._recommender.pair_values(embedded.own, presence) - means
+        return margins
+
+    def player_vectors(self, embedded: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the shared embedding of each player; see the protocol."""
+        return self._recommender.player_vectors(embedded.own)
+
+
+class LinearMargin(DifferentiableMargin):
+    """A margin of scores that are linear in the item: its rivals are one vector, their mean."""
+
+    _recommender: LinearRecommender[Any]
+
+    def __init__(
+        self, recommender: LinearRecommender[Any], items: Int32Array, rivals: Rivals
+    ) -> None:
+        super().__init__(recommender, items, rivals)
+        self._mean_vectors = torch.from_numpy(rivals.mean(recommender.item_vectors()))
+        self._mean_biases = torch.from_numpy(rivals.mean(recommender.item_biases()))
 
     def embed_pairs(
         self,

@@ -44,18 +44,13 @@ class CandidateItems:
             items: int64 [n_rows, n_items], item indices.
             width: places for features.
         """
-        device = vectors.identity.device
-        at = places(catalog.offsets, items.ravel(), width).reshape(*items.shape, width)
-        weights = padded(torch.from_numpy(catalog.weights).to(device), at)
-        tokens = padded(torch.from_numpy(catalog.tokens).to(device), at).long()
-        if len(vectors.of_features):
-            features = weights[..., None] * vectors.of_features[tokens]
-            feature_biases = weights * biases.of_features[tokens, 0]
-        else:
-            dimension = vectors.identity.shape[1]
-            features, feature_biases = weights.new_zeros((*weights.shape, dimension)), weights
-        chosen = torch.from_numpy(items).to(device)
-        return cls(features, feature_biases, vectors.identity[chosen], biases.identity[chosen, 0])
+        chosen = torch.from_numpy(items).to(vectors.identity.device)
+        return cls(
+            feature_parts(vectors.of_features, catalog, items, width),
+            feature_parts(biases.of_features, catalog, items, width)[..., 0],
+            vectors.identity[chosen],
+            biases.identity[chosen, 0],
+        )
 
     def held_against(self, vectors: torch.Tensor, biases: torch.Tensor) -> "CandidateItems":
         """Return items whose scores are less by what something else scores.
@@ -73,7 +68,36 @@ class CandidateItems:
             queries: [n_rows, n_items, n_coalitions, dimension].
             presence: [n_rows, n_items, n_coalitions, n_places], of the features.
         """
-        items = self.identities[:, :, None] + presence @ self.features
+        vectors, biases = self.vectors(presence)
+        scores: torch.Tensor = (queries * vectors).sum(-1) + biases
+        return scores
+
+    def vectors(self, presence: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return item vectors, [n_rows, n_items, n_coalitions, dimension], and their biases.
+
+        Args:
+            presence: [n_rows, n_items, n_coalitions, n_places], of the features.
+        """
+        vectors = self.identities[:, :, None] + presence @ self.features
         biases = presence @ self.feature_biases[..., None]
-        values: torch.Tensor = (queries * items).sum(-1) + biases[..., 0]
-        return values + self.biases[..., None]
+        return vectors, biases[..., 0] + self.biases[..., None]
+
+
+def feature_parts(
+    of_features: torch.Tensor, catalog: Features, items: Int64Array, width: int
+) -> torch.Tensor:
+    """Return what each feature adds to the vector of its item, [n_rows, n_items, width, dimension].
+
+    Args:
+        of_features: float32 [n_tokens, dimension], a vector per feature value.
+        catalog: one row per item.
+        items: int64 [n_rows, n_items], item indices.
+        width: places for features; those that an item does not fill are zeros.
+    """
+    at = places(catalog.offsets, items.ravel(), width).reshape(*items.shape, width)
+    if not len(of_features):
+        return of_features.new_zeros((*at.shape, of_features.shape[1]))
+    weights = padded(torch.from_numpy(catalog.weights).to(of_features.device), at)
+    tokens = padded(torch.from_numpy(catalog.tokens).to(of_features.device), at).long()
+    parts: torch.Tensor = weights[..., None] * of_features[tokens]
+    return parts

@@ -1,14 +1,15 @@
 """The protocols that every recommender speaks, and that ranking and explaining rely on."""
 
 from collections.abc import Mapping
-from typing import Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
-from whyrec.data.interactions import Histories
+from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.pairs import Pairs
 from whyrec.types import Float32Array, Float64Array, Int64Array
 
@@ -16,7 +17,10 @@ P = TypeVar("P")
 
 
 class Recommender(Protocol):
-    """Scores any item for any history: a dot product of two vectors, plus a bias per item."""
+    """Scores any item for any history: a dot product of two vectors, plus a bias per item.
+
+    One of two stages scores otherwise, see `TwoStageRecommender`.
+    """
 
     @property
     def item_features(self) -> Features:
@@ -95,16 +99,6 @@ class DifferentiableRecommender(Recommender, Protocol[P]):
         """
         ...
 
-    def held_against(self, embedded: P, vectors: torch.Tensor, biases: torch.Tensor) -> P:
-        """Return the pairs with values that are less by what something else scores meanwhile.
-
-        Args:
-            embedded: from `embed_pairs`.
-            vectors: float32 [n_rows, n_items, dimension], a vector as items have for each item.
-            biases: float32 [n_rows, n_items], in logits.
-        """
-        ...
-
     def player_vectors(self, embedded: P) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the shared embedding of each player.
 
@@ -120,6 +114,78 @@ class DifferentiableRecommender(Recommender, Protocol[P]):
         ...
 
 
+@runtime_checkable
+class LinearRecommender(DifferentiableRecommender[P], Protocol[P]):
+    """A differentiable recommender whose score is linear in the vector and the bias of the item."""
+
+    def held_against(self, embedded: P, vectors: torch.Tensor, biases: torch.Tensor) -> P:
+        """Return the pairs with values that are less by what something else scores meanwhile.
+
+        Args:
+            embedded: from `embed_pairs`.
+            vectors: float32 [n_rows, n_items, dimension], a vector as items have for each item.
+            biases: float32 [n_rows, n_items], in logits.
+        """
+        ...
+
+
+class DotProductRecommender(LinearRecommender[P], Protocol[P]):
+    """A linear recommender that shows what its scores are made of, so that a ranker can read it."""
+
+    def item_vectors(self, features: Features | None = None) -> Float32Array:
+        """Return float32 [n_items, dimension]: one vector per item of the catalog.
+
+        features, one row per item, take the place of the items' own; None leaves these.
+        """
+        ...
+
+    def item_biases(self, features: Features | None = None) -> Float32Array:
+        """Return float32 [n_items], in logits; features as in `item_vectors`."""
+        ...
+
+    def pair_vectors(
+        self, embedded: P, presence: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return what `pair_values` makes v of: q · v(item) + bias(item).
+
+        Args:
+            embedded: from `embed_pairs`.
+            presence: [n_rows, n_items, n_coalitions, n_places].
+
+        Returns:
+            [n_rows, n_items, n_coalitions, dimension], query vectors.
+            [n_rows, n_items, n_coalitions, dimension], item vectors.
+            [n_rows, n_items, n_coalitions], biases, in logits.
+        """
+        ...
+
+
+@runtime_checkable
+class TwoStageRecommender(Recommender, Protocol):
+    """A recommender whose vectors only retrieve items; those are scored again to be ranked.
+
+    v(S), and with it every score that is shown and explained, is that of the second stage.
+    """
+
+    @property
+    def n_ranked(self) -> int:
+        """How many of the best items by the vectors are scored again."""
+        ...
+
+    def pair_scores(
+        self, histories: Histories, pairs: Pairs, queries: Float32Array | None = None
+    ) -> Float32Array:
+        """Return float32 [n_pairs]: the score of each pair, whatever else is asked, in logits.
+
+        Args:
+            histories: what the pairs are about.
+            pairs: rows of histories, each with an item.
+            queries: float32 [n_rows, dimension], what `query_vectors` gives for the histories; None
+                asks for it.
+        """
+        ...
+
+
 class RecommenderConfig(Protocol):
     """The settings of one kind of recommender, which also fit it."""
 
@@ -128,5 +194,41 @@ class RecommenderConfig(Protocol):
         ...
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> Recommender:
+        """Build what `fit` returned from the arrays it gave, bit for bit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutFit:
+    """A recommender of all events, and the same before it took in those that training held out."""
+
+    recommender: DotProductRecommender[Any]
+
+    before: DotProductRecommender[Any]
+    """On the axes of the other: a vector of either means the same."""
+
+    part: Dataset
+    """The events that `before` knows."""
+
+    held_out: Interactions
+    """The others, which it foretells as the recommender does what is to come."""
+
+
+@runtime_checkable
+class RetrievalConfig(RecommenderConfig, Protocol):
+    """The settings of a recommender that a ranker can be put on."""
+
+    @property
+    def kind_weights(self) -> Mapping[str, float] | None:
+        """How much an event of each kind weighs as a target; 1 if not named."""
+        ...
+
+    def fit_held_out(self, dataset: Dataset, *, progress: bool = True) -> HeldOutFit:
+        """Do what `fit` does, and give beside it the recommender without the held-out events."""
+        ...
+
+    def restore(
+        self, dataset: Dataset, arrays: Mapping[str, Float32Array]
+    ) -> DotProductRecommender[Any]:
         """Build what `fit` returned from the arrays it gave, bit for bit."""
         ...

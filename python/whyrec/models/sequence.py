@@ -18,6 +18,7 @@ from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
 from whyrec.models.padding import padded, places
+from whyrec.models.recommender import HeldOutFit
 from whyrec.models.sequence_encoder import Memory, SequenceEncoder
 from whyrec.models.sequence_inputs import LaidHistories, Recency
 from whyrec.models.sequence_training import train
@@ -142,7 +143,22 @@ class SequenceConfig:
             ArgumentError: kind_weights names a kind of event that there is not.
             TrainingError: the loss is no longer finite.
         """
-        return Sequence(train(dataset, self, progress=progress), dataset.item_features)
+        learned = train(dataset, self, progress=progress)
+        return Sequence(learned.with_events(dataset), dataset.item_features)
+
+    def fit_held_out(self, dataset: Dataset, *, progress: bool = True) -> HeldOutFit:
+        """Do what `fit` does, and give beside it the recommender without the held-out events.
+
+        Raises:
+            ArgumentError: kind_weights names a kind of event that there is not.
+            TrainingError: the loss is no longer finite.
+        """
+        learned = train(dataset, self, progress=progress)
+        whole, part = (
+            Sequence(learned.with_events(each), dataset.item_features)
+            for each in (dataset, learned.part)
+        )
+        return HeldOutFit(whole, part, learned.part, learned.held_out)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "Sequence":
         """Build the recommender from its stored arrays.
@@ -204,14 +220,15 @@ class Sequence:
         return np.asarray(queries.cpu(), np.float32)
 
     @torch.no_grad()
-    def item_vectors(self) -> Float32Array:
-        """Return float32 [n_items, dimension]: one vector per item of the catalog."""
-        return np.asarray(self._encoder.items(self.item_features).cpu(), np.float32)
+    def item_vectors(self, features: Features | None = None) -> Float32Array:
+        """Return float32 [n_items, dimension]: one vector per item, with its features or others."""
+        vectors = self._encoder.items(features or self.item_features)
+        return np.asarray(vectors.cpu(), np.float32)
 
     @torch.no_grad()
-    def item_biases(self) -> Float32Array:
-        """Return float32 [n_items], in logits."""
-        biases = self._encoder.biases(self.item_features)[:, 0]
+    def item_biases(self, features: Features | None = None) -> Float32Array:
+        """Return float32 [n_items], in logits, with their features or others."""
+        biases = self._encoder.biases(features or self.item_features)[:, 0]
         return np.ascontiguousarray(biases.cpu(), np.float32)
 
     def coalition_values(
@@ -245,6 +262,19 @@ class Sequence:
 
     def pair_values(self, embedded: EmbeddedSequences, presence: torch.Tensor) -> torch.Tensor:
         """Return v, [n_rows, n_items, n_coalitions]; see the protocol."""
+        return embedded.items.scores(*self._queries(embedded, presence))
+
+    def pair_vectors(
+        self, embedded: EmbeddedSequences, presence: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return query vectors, item vectors and biases; see the protocol."""
+        queries, features = self._queries(embedded, presence)
+        return queries, *embedded.items.vectors(features)
+
+    def _queries(
+        self, embedded: EmbeddedSequences, presence: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return query vectors, [n_rows, n_items, n_coalitions, dimension], and whose features."""
         laid, encoder = embedded.laid, self._encoder
         n_events, n_attributes = embedded.n_events, embedded.attributes.shape[1]
         events, attributes, features = presence.tensor_split(
@@ -257,7 +287,7 @@ class Sequence:
             Recency.of(laid.lateness(asking), laid.ages[:, None].clamp(min=0)),
             asking,
         )
-        return embedded.items.scores(queries.unflatten(1, presence.shape[1:3]), features)
+        return queries.unflatten(1, presence.shape[1:3]), features
 
     def held_against(
         self, embedded: EmbeddedSequences, vectors: torch.Tensor, biases: torch.Tensor

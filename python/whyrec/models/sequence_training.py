@@ -12,7 +12,7 @@ from whyrec.models.early_stopping import Pace, descend, train_to_best
 from whyrec.models.popularity import log_popularity
 from whyrec.models.sequence_encoder import SequenceEncoder
 from whyrec.models.sequence_lessons import Lesson, cut
-from whyrec.models.start import Factors, LinearModel, take_all_in
+from whyrec.models.start import Factors, Learned, LinearModel
 from whyrec.models.targets import sampled_losses, weights_of_kinds, whole_losses
 from whyrec.models.validation import Calibration, Validation, hold_out_last
 from whyrec.types import Int64Array
@@ -29,12 +29,13 @@ _READ_TOGETHER = 64
 """Histories of a look at held-out events that are read at a time."""
 
 
-def train(dataset: Dataset, config: "SequenceConfig", *, progress: bool) -> SequenceEncoder:
-    """Train as long as held-out last events are ranked better, then take all events in.
+def train(
+    dataset: Dataset, config: "SequenceConfig", *, progress: bool
+) -> Learned[SequenceEncoder]:
+    """Train as long as held-out last events are ranked better.
 
     As with the two-tower network, vectors of items start as the factors of a linear model of the
-    events that are not held out; in the end those of all events take their place, and what was
-    learned is added.
+    events that are not held out, and what is learned is added to those of all events in the end.
 
     Raises:
         ArgumentError: kind_weights names a kind of event that there is not.
@@ -44,10 +45,8 @@ def train(dataset: Dataset, config: "SequenceConfig", *, progress: bool) -> Sequ
     model = LinearModel.chosen(part, validation, config)
     training = _Training(part, model, config, progress=progress)
     share = training.run(validation)
-    encoder = training.encoder
-    tables = encoder.events, encoder.items, encoder.biases
-    take_all_in(dataset, model, training.factors, share * training.calibration.prior, tables)
-    return encoder
+    prior_scale = share * training.calibration.prior
+    return Learned(training.encoder, part, validation, model, training.factors, prior_scale)
 
 
 class _Training:

@@ -1,7 +1,8 @@
 """Where training starts: the factors of a linear model, split into features and identity."""
 
+import copy
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import scipy.linalg
@@ -176,27 +177,58 @@ def split_by_features(dataset: Dataset, vectors: Float32Array, has_events: BoolA
     return table.requires_grad_(False)
 
 
-def take_all_in(
-    dataset: Dataset,
-    model: LinearModel,
-    like: Factors,
-    prior_scale: float,
-    tables: tuple[ItemTable, ItemTable, ItemTable],
-) -> None:
-    """Add to what was learned the factors and the popularity of all events.
+class ItemTables(Protocol):
+    """A network with tables of items as events, as candidates, and of their biases."""
 
-    Args:
-        dataset: with all events.
-        model: what is factorised.
-        like: the factors that training began with, whose axes are kept.
-        prior_scale: what the logarithm of popularity is worth, in logits.
-        tables: of events, items and biases, with what was learned.
-    """
-    factors = Factors.of(dataset, dataset.interactions, model, like=like)
-    popularity = log_popularity(dataset.interactions, dataset.n_items)
-    prior = (popularity - popularity.mean()) * np.float32(prior_scale)
-    biases = split_by_features(dataset, prior[:, None], popularity > 0)
-    with torch.no_grad():
-        for table, start in zip(tables, (factors.events, factors.items, biases), strict=True):
-            table.identity.add_(start.identity)
-            table.of_features.add_(start.of_features)
+    events: ItemTable
+    items: ItemTable
+    biases: ItemTable
+
+
+N = TypeVar("N", bound=ItemTables)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned(Generic[N]):
+    """What training has made of a part of the events, chosen by how it ranks the others."""
+
+    network: N
+    """Its tables hold what is added to factors and popularity."""
+
+    part: Dataset
+
+    validation: Validation | None
+    """Of the other events; None if there are none."""
+
+    model: LinearModel
+
+    factors: Factors
+    """Those that training began with."""
+
+    prior_scale: float
+    """What the logarithm of popularity is worth, in logits."""
+
+    @property
+    def held_out(self) -> Interactions:
+        """The events of the validation."""
+        if self.validation is not None:
+            return self.validation.held_out
+        return self.part.interactions.only(np.zeros(len(self.part.interactions), bool))
+
+    def with_events(self, dataset: Dataset) -> N:
+        """Return the network with the factors and the popularity of these events, on the same axes.
+
+        Args:
+            dataset: all events, or the part again.
+        """
+        factors = Factors.of(dataset, dataset.interactions, self.model, like=self.factors)
+        popularity = log_popularity(dataset.interactions, dataset.n_items)
+        prior = (popularity - popularity.mean()) * np.float32(self.prior_scale)
+        biases = split_by_features(dataset, prior[:, None], popularity > 0)
+        network = copy.deepcopy(self.network)
+        tables = network.events, network.items, network.biases
+        with torch.no_grad():
+            for table, start in zip(tables, (factors.events, factors.items, biases), strict=True):
+                table.identity.add_(start.identity)
+                table.of_features.add_(start.of_features)
+        return network

@@ -11,7 +11,7 @@ from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.models.early_stopping import Pace, descend, train_to_best
 from whyrec.models.popularity import log_popularity
-from whyrec.models.start import Factors, LinearModel, take_all_in
+from whyrec.models.start import Factors, Learned, LinearModel
 from whyrec.models.targets import sampled_losses, weights_of_kinds, whole_losses
 from whyrec.models.towers import Towers
 from whyrec.models.validation import Calibration, Validation, hold_out
@@ -21,13 +21,13 @@ if TYPE_CHECKING:  # the config trains, so it imports this module
     from whyrec.models.two_tower import TwoTowerConfig
 
 
-def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Towers:
-    """Train as long as held-out events are ranked better, then take all events in.
+def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Learned[Towers]:
+    """Train as long as held-out events are ranked better.
 
     The vectors of items start as factors of the events, which know the events of every user that
     made them. So users learn in parts (`config.folds`), each from factors that the other parts
-    made: what is learned holds for histories that the factors have not seen. In the end the
-    factors of all events take their place, and what was learned is added.
+    made: what is learned holds for histories that the factors have not seen, and is added to the
+    factors of all events in the end.
 
     Raises:
         ArgumentError: kind_weights names a kind of event that there is not.
@@ -37,10 +37,8 @@ def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Towe
     model = LinearModel.chosen(part, validation, config)
     training = _Training(part, model, config, progress=progress)
     share = training.run(validation)
-    towers = training.towers
-    tables = towers.events, towers.items, towers.biases
-    take_all_in(dataset, model, training.whole, share * training.calibration.prior, tables)
-    return towers
+    prior_scale = share * training.calibration.prior
+    return Learned(training.towers, part, validation, model, training.whole, prior_scale)
 
 
 class _Training:

@@ -17,6 +17,7 @@ from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
 from whyrec.models.padding import padded, places
+from whyrec.models.recommender import HeldOutFit
 from whyrec.models.start import check_start
 from whyrec.models.targets import check_kind_weights
 from whyrec.models.towers import Towers
@@ -121,8 +122,22 @@ class TwoTowerConfig:
             ArgumentError: kind_weights names a kind of event that there is not.
             TrainingError: the loss is no longer finite.
         """
-        towers = train(dataset, self, progress=progress)
-        return TwoTower(towers, dataset.item_features)
+        learned = train(dataset, self, progress=progress)
+        return TwoTower(learned.with_events(dataset), dataset.item_features)
+
+    def fit_held_out(self, dataset: Dataset, *, progress: bool = True) -> HeldOutFit:
+        """Do what `fit` does, and give beside it the recommender without the held-out events.
+
+        Raises:
+            ArgumentError: kind_weights names a kind of event that there is not.
+            TrainingError: the loss is no longer finite.
+        """
+        learned = train(dataset, self, progress=progress)
+        whole, part = (
+            TwoTower(learned.with_events(each), dataset.item_features)
+            for each in (dataset, learned.part)
+        )
+        return HeldOutFit(whole, part, learned.part, learned.held_out)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "TwoTower":
         """Build the recommender from its stored arrays.
@@ -181,14 +196,15 @@ class TwoTower:
         return np.asarray(queries.cpu(), np.float32)
 
     @torch.no_grad()
-    def item_vectors(self) -> Float32Array:
-        """Return float32 [n_items, dimension]: one vector per item of the catalog."""
-        return np.asarray(self._towers.items(self.item_features).cpu(), np.float32)
+    def item_vectors(self, features: Features | None = None) -> Float32Array:
+        """Return float32 [n_items, dimension]: one vector per item, with its features or others."""
+        vectors = self._towers.items(features or self.item_features)
+        return np.asarray(vectors.cpu(), np.float32)
 
     @torch.no_grad()
-    def item_biases(self) -> Float32Array:
-        """Return float32 [n_items], in logits."""
-        biases = self._towers.biases(self.item_features)[:, 0]
+    def item_biases(self, features: Features | None = None) -> Float32Array:
+        """Return float32 [n_items], in logits, with their features or others."""
+        biases = self._towers.biases(features or self.item_features)[:, 0]
         return np.ascontiguousarray(biases.cpu(), np.float32)
 
     def coalition_values(
@@ -228,6 +244,19 @@ class TwoTower:
 
     def pair_values(self, embedded: EmbeddedPairs, presence: torch.Tensor) -> torch.Tensor:
         """Return v, [n_rows, n_items, n_coalitions]; see the protocol."""
+        return embedded.items.scores(*self._queries(embedded, presence))
+
+    def pair_vectors(
+        self, embedded: EmbeddedPairs, presence: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return query vectors, item vectors and biases; see the protocol."""
+        queries, features = self._queries(embedded, presence)
+        return queries, *embedded.items.vectors(features)
+
+    def _queries(
+        self, embedded: EmbeddedPairs, presence: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return query vectors, [n_rows, n_items, n_coalitions, dimension], and whose features."""
         n_events, n_attributes = embedded.events.shape[1], embedded.attributes.shape[1]
         events, attributes, features = presence.tensor_split(
             [n_events, n_events + n_attributes], -1
@@ -237,7 +266,7 @@ class TwoTower:
             self._towers.absent_fields.sum(0)
             + (attributes.flatten(1, 2) @ embedded.attributes).unflatten(1, presence.shape[1:3]),
         )
-        return embedded.items.scores(queries, features)
+        return queries, features
 
     def held_against(
         self, embedded: EmbeddedPairs, vectors: torch.Tensor, biases: torch.Tensor

@@ -45,6 +45,7 @@ class Validation:
     """Held-out events, and what each of their users had before."""
 
     def __init__(self, part: Dataset, held_out: Interactions, seed: int) -> None:
+        self.held_out = held_out
         users = np.flatnonzero(np.diff(held_out.offsets) > 0)
         most = most_users(part.n_items)
         if len(users) > most:

@@ -7,7 +7,7 @@ import numpy as np
 
 from whyrec import _native
 from whyrec.data.pairs import Pairs
-from whyrec.data.rows import gather_rows
+from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.errors import ArgumentError
 from whyrec.types import Float32Array, Int32Array, Int64Array
 
@@ -44,6 +44,26 @@ class Ranking:
         """Return every ranked item with the row of its query, in order."""
         rows = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.offsets))
         return Pairs(rows, self.items)
+
+    def reordered(self, scores: Float32Array, k: int) -> "Ranking":
+        """Return the k best items of each query by other scores; equal scores go by item index.
+
+        >>> ranking = Ranking(
+        ...     np.array([0, 3]), np.array([4, 7, 1], np.int32), np.array([3, 2, 1], np.float32)
+        ... )
+        >>> ranking.reordered(np.array([0.5, 2, 0.5], np.float32), k=2).items
+        array([7, 1], dtype=int32)
+
+        Args:
+            scores: float32 [n_ranked], in logits.
+            k: how many items each query gets at most.
+        """
+        rows = self.pairs().rows
+        order = np.lexsort((self.items, -scores, rows))
+        place = np.arange(len(rows)) - self.offsets[rows]
+        order = order[place < k]
+        offsets = offsets_of(np.minimum(np.diff(self.offsets), k))
+        return Ranking(offsets, self.items[order], scores[order])
 
     def renumbered(self, items: Int32Array) -> "Ranking":
         """Return the ranking of a shard with the item indices of the whole catalog.

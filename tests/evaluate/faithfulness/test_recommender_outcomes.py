@@ -19,7 +19,7 @@ from whyrec.evaluate.faithfulness import (
     removal,
 )
 from whyrec.explain import ClosedFormConfig
-from whyrec.models import EASEConfig, PopularityConfig, Recommender, TwoTower
+from whyrec.models import DeepRanker, EASEConfig, PopularityConfig, Recommender, TwoTower
 from whyrec.ranking import Candidates, ItemIndex
 from whyrec.types import BoolArray, Float32Array, Int64Array
 
@@ -133,6 +133,33 @@ def test_the_best_unseen_item_has_rank_1_and_removal_begins_with_it(
     found = removal(outcomes, Orders.drawn(outcomes.offsets), method="random")
     assert (found.pos >= 1 / 11).all()
     assert (found.deletion >= 1 / 11).all()
+
+
+def test_of_two_stages_the_second_ranks_the_best_and_the_first_the_rest(
+    ranker: DeepRanker, shop: Dataset, histories: Histories
+) -> None:
+    pairs = unseen_pairs(histories, shop.n_items)
+    asked, kept = questions(histories, pairs)
+    outcomes = RecommenderOutcomes(ranker, histories, pairs, probability=Probability.SIGMOID)
+    ranks, probabilities = outcomes(asked, kept)
+    bounds = np.cumsum(np.diff(outcomes.offsets)[asked])[:-1]
+    beyond, moved = 0, 0
+    for place, (pair, part) in enumerate(zip(asked.tolist(), np.split(kept, bounds), strict=True)):
+        full = histories.take(pairs.rows[[pair]].astype(np.int64))
+        left = full.only_events(part)
+        first = ranker.item_vectors() @ ranker.query_vectors(left)[0] + ranker.item_biases()
+        unseen = [item for item in np.argsort(-first).tolist() if item not in full.items]
+        best = np.array(unseen[: ranker.n_ranked], np.int32)
+        again = ranker.pair_scores(left, Pairs(np.zeros(len(best), np.int32), best))
+        order = [*best[np.argsort(-again)].tolist(), *unseen[ranker.n_ranked :]]
+        item = int(pairs.items[pair])
+        assert ranks[place] == 1 + order.index(item)
+        score = again[best.tolist().index(item)] if item in best else first[item]
+        np.testing.assert_allclose(probabilities[place], 1 / (1 + np.exp(-score)), rtol=1e-4)
+        beyond += item not in best
+        moved += order.index(item) != unseen.index(item)
+    assert beyond > 5
+    assert moved > 5
 
 
 def test_removal_tells_a_true_order_from_a_random_one(world_data: Dataset) -> None:

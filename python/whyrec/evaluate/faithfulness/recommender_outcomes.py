@@ -10,8 +10,8 @@ from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.errors import ArgumentError
-from whyrec.models.recommender import Recommender
-from whyrec.types import BoolArray, Float32Array, Float64Array, Int64Array
+from whyrec.models.recommender import Recommender, TwoStageRecommender
+from whyrec.types import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
 
 _SCORES_AT_ONCE, _QUERIES_AT_ONCE = 1 << 21, 1 << 11
 """Scores that are held at once, sorted, and histories that are left; whichever are fewer."""
@@ -32,7 +32,8 @@ class RecommenderOutcomes:
 
     Ranks count the items that are not in the full history, so that one whose event is left out does
     not come back as a competitor; equal scores go by item index. Scores are those of the ranking,
-    so the best unseen item has rank 1, and no answer depends on what else is asked.
+    so the best unseen item has rank 1, and no answer depends on what else is asked. Of two stages,
+    what the second does not rank follows, in the order and with the scores of the first.
     """
 
     def __init__(
@@ -91,7 +92,8 @@ class RecommenderOutcomes:
     def _answer(self, pairs: Int64Array, kept: BoolArray) -> tuple[Int64Array, Float64Array]:
         full = self._histories.take(self._pairs.rows[pairs].astype(np.int64))
         explained = self._pairs.items[pairs]
-        queries = self._recommender.query_vectors(full.only_events(kept))
+        left = full.only_events(kept)
+        queries = self._recommender.query_vectors(left)
         self._check_finite(pairs, queries)
         # All unseen items of every history, best first.
         offsets, items, scores = _native.top_k(
@@ -101,6 +103,10 @@ class RecommenderOutcomes:
             excluded_offsets=full.offsets,
             excluded_items=full.items,
         )
+        if isinstance(self._recommender, TwoStageRecommender):
+            items, scores = _ranked_again(
+                self._recommender, left, queries, (offsets, items, scores)
+            )
         counts = np.diff(offsets)
         places = np.flatnonzero(items == np.repeat(explained, counts))
         best, score = scores[offsets[:-1]].astype(np.float64), scores[places].astype(np.float64)
@@ -118,6 +124,22 @@ class RecommenderOutcomes:
                 f"the recommender's query vector is not finite for pair {wrong[0]}, row "
                 f"{self._pairs.rows[wrong[0]]} and item {self._pairs.items[wrong[0]]}"
             )
+
+
+def _ranked_again(
+    recommender: TwoStageRecommender,
+    histories: Histories,
+    queries: Float32Array,
+    retrieved: tuple[Int64Array, Int32Array, Float32Array],
+) -> tuple[Int32Array, Float32Array]:
+    """Return items and scores with the best of each history as the second stage ranks them."""
+    offsets, items, scores = retrieved
+    rows = np.repeat(np.arange(len(histories), dtype=np.int32), np.diff(offsets))
+    is_ranked = np.arange(len(items)) - offsets[rows] < recommender.n_ranked
+    pairs, scores = Pairs(rows[is_ranked], items[is_ranked]), scores.copy()
+    scores[is_ranked] = recommender.pair_scores(histories, pairs, queries)
+    order = np.lexsort((items, -scores, ~is_ranked, rows))
+    return items[order], scores[order]
 
 
 def _check(histories: Histories, pairs: Pairs, n_items: int) -> None:

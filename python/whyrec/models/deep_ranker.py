@@ -1,0 +1,274 @@
+"""The deep ranker: a network re-orders the best items of a retrieval; its logit is the score."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from whyrec.data.coalitions import Coalitions
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.errors import ArgumentError, ScoreError, StorageError
+from whyrec.models.candidate_items import feature_parts
+from whyrec.models.coalition_blocks import evaluate_coalitions
+from whyrec.models.features import sum_features
+from whyrec.models.game import check_coalitions
+from whyrec.models.history_inputs import attribute_parts, attribute_vectors
+from whyrec.models.padding import padded, places
+from whyrec.models.ranker_network import RankerNetwork
+from whyrec.models.ranker_training import train
+from whyrec.models.recommender import DotProductRecommender, RetrievalConfig
+from whyrec.models.two_tower import TwoTowerConfig
+from whyrec.settings import check_numbers
+from whyrec.types import Float32Array, Float64Array, Int64Array
+
+_RETRIEVAL = "retrieval."
+"""What the names of the retrieval's arrays begin with."""
+
+_PAIRS = 1_024
+"""Pairs of one call of the network: always as many, so that a pair's bits never change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepRankerConfig:
+    """Settings of `DeepRanker` and of its training.
+
+    >>> import whyrec
+    >>> world = whyrec.datasets.synthetic(seed=0, n_users=40, n_items=30)
+    >>> towers = whyrec.TwoTowerConfig(dimension=16, max_steps=20)
+    >>> ranker = whyrec.DeepRankerConfig(n_ranked=20, layers=(16, 8), max_steps=20)
+    >>> sdk = whyrec.SDK.fit(world.events, model=towers, ranker=ranker,
+    ...     explainer=whyrec.GradientPathConfig(), progress=False)
+    >>> len(sdk.recommend("u7", k=3))
+    3
+    """
+
+    retrieval: RetrievalConfig = field(default_factory=TwoTowerConfig)
+    """Of the recommender whose best items are re-ordered."""
+
+    n_ranked: int = 200
+    """So many of the best items are re-ordered, or as many as are asked for, if they are more."""
+
+    layers: tuple[int, ...] = (128, 64, 32)
+    """Widths of the hidden layers; one more layer makes a logit of the last."""
+
+    dropout: float = 0.5
+    """Chance of a hidden unit to be left out in training."""
+
+    absent_events: float = 0.5
+    """Chance of a history to be thinned in training, at a rate drawn anew from 0 to 1."""
+
+    absent_fields: float = 0.5
+    """Chance of a field of the user to be left out in training."""
+
+    absent_features: float = 0.1
+    """Chance of a feature value of an item to be left out in training."""
+
+    validation_share: float = 0.3
+    """Share of the users whose held-out events choose the number of steps, and whether there are
+    any; the network learns from those of the others. With 0 it takes all steps.
+    """
+
+    batch_size: int = 32
+    """Lists in a step."""
+
+    max_steps: int = 400
+    """The most steps; the best number of them is found on the users that are held out."""
+
+    evaluate_every: int = 20
+    """Steps between two looks at the users that are held out."""
+
+    patience: int = 5
+    """Looks without improvement after which training stops."""
+
+    learning_rate: float = 3e-4
+    """Of AdamW."""
+
+    weight_decay: float = 0.01
+    """Of AdamW, for all weights of the network."""
+
+    seed: int = 0
+    """The same data, settings and seed give the same ranker."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))  # a list, where it was stored
+        if not isinstance(self.retrieval, RetrievalConfig):
+            raise ArgumentError(
+                "a ranker is put on whyrec.TwoTowerConfig() or whyrec.SequenceConfig(); "
+                f"{self.retrieval!r} has no vectors that a network could read"
+            )
+        check_numbers(self, may_be_zero=("seed", "max_steps"))
+        if not self.layers or any(type(each) is not int or each < 1 for each in self.layers):
+            raise ArgumentError(f"layers must be whole numbers from 1, not {self.layers}")
+        for name in ("dropout", "absent_fields", "absent_features", "validation_share"):
+            if getattr(self, name) >= 1:
+                raise ArgumentError(f"{name} must be less than 1, not {getattr(self, name)}")
+        if self.absent_events > 1:
+            raise ArgumentError(f"absent_events must be at most 1, not {self.absent_events}")
+
+    def fit(self, dataset: Dataset, *, progress: bool = True) -> "DeepRanker":
+        """Train the retrieval on all events of a data set, and a ranker of what it finds.
+
+        Raises:
+            ArgumentError: a setting of the retrieval does not fit the data set.
+            TrainingError: a loss is no longer finite.
+        """
+        fitted = self.retrieval.fit_held_out(dataset, progress=progress)
+        network = train(fitted, self, progress=progress)
+        return DeepRanker(fitted.recommender, network, self.n_ranked)
+
+    def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "DeepRanker":
+        """Build the recommender from its stored arrays.
+
+        Raises:
+            StorageError: the arrays are not those of these settings and this data set.
+        """
+        of_retrieval = {
+            name.removeprefix(_RETRIEVAL): each
+            for name, each in arrays.items()
+            if name.startswith(_RETRIEVAL)
+        }
+        own = {name: each for name, each in arrays.items() if not name.startswith(_RETRIEVAL)}
+        retrieval = self.retrieval.restore(dataset, of_retrieval)
+        network = RankerNetwork(retrieval.dimension, dataset, self.layers)
+        try:
+            network.load_state_dict({name: torch.from_numpy(each) for name, each in own.items()})
+        except RuntimeError as error:
+            raise StorageError(f"the arrays of the ranker do not fit: {error}") from error
+        return DeepRanker(retrieval, network, self.n_ranked)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedForRanker:
+    """Rows with their items: what the retrieval makes of them, and their raw fields."""
+
+    pairs: Any
+    """What the retrieval embeds."""
+
+    attributes: torch.Tensor
+    """float32 [n_rows, n_attribute_places, width]: what each adds to the first layer."""
+
+    features: torch.Tensor
+    """float32 [n_rows, n_items, n_feature_places, width], the same."""
+
+
+class DeepRanker:
+    """score(u, i) = q · v(item) + bias(item) + network(q, v, fields); see `RankerNetwork`.
+
+    Two stages: the vectors of a retrieval find the best items of the catalog, and the score ranks
+    these. q and v are those of the retrieval under any coalition, so whatever explains the
+    retrieval explains the score of the ranker.
+    """
+
+    def __init__(
+        self, retrieval: DotProductRecommender[Any], network: RankerNetwork, n_ranked: int
+    ) -> None:
+        self.item_features = retrieval.item_features
+        self.n_ranked = n_ranked
+        self._retrieval = retrieval
+        self._network = network.eval().requires_grad_(False)
+        self._items = torch.from_numpy(retrieval.item_vectors())
+        self._biases = torch.from_numpy(retrieval.item_biases())
+        self._of_items = sum_features(network.features, self.item_features)
+
+    @property
+    def dimension(self) -> int:
+        """How many values a player's vector has."""
+        return self._retrieval.dimension
+
+    def query_vectors(self, histories: Histories) -> Float32Array:
+        """Return float32 [n_rows, dimension]: the retrieval's vector of each history."""
+        return self._retrieval.query_vectors(histories)
+
+    def item_vectors(self) -> Float32Array:
+        """Return float32 [n_items, dimension]: the retrieval's vector of each item."""
+        return self._retrieval.item_vectors()
+
+    def item_biases(self) -> Float32Array:
+        """Return float32 [n_items]: the retrieval's, in logits."""
+        return self._retrieval.item_biases()
+
+    @torch.no_grad()
+    def pair_scores(
+        self, histories: Histories, pairs: Pairs, queries: Float32Array | None = None
+    ) -> Float32Array:
+        """Return float32 [n_pairs], in logits; see the protocol.
+
+        Raises:
+            ScoreError: a score is no finite number.
+        """
+        network = self._network
+        of_users = torch.from_numpy(self.query_vectors(histories) if queries is None else queries)
+        of_fields = attribute_vectors(
+            network.attributes, network.absent_fields, histories.attributes
+        )
+        scores = np.zeros(len(pairs), np.float32)
+        for start in range(0, len(pairs), _PAIRS):
+            part = slice(start, start + _PAIRS)
+            # What fills the last call up is the first row and item; those scores are not kept.
+            rows, items = np.zeros((2, _PAIRS), np.int64)
+            n_pairs = len(pairs.rows[part])
+            rows[:n_pairs], items[:n_pairs] = pairs.rows[part], pairs.items[part]
+            found = network(
+                of_users[rows],
+                self._items[items],
+                self._biases[items],
+                of_fields[rows] + self._of_items[items],
+            )
+            scores[part] = found.numpy()[:n_pairs]
+        wrong = np.flatnonzero(~np.isfinite(scores))
+        if len(wrong):
+            first = int(wrong[0])
+            raise ScoreError(int(pairs.rows[first]), int(pairs.items[first]), str(scores[first]))
+        return scores
+
+    def coalition_values(
+        self, histories: Histories, pairs: Pairs, coalitions: Coalitions
+    ) -> Float64Array:
+        """Return v(S), in logits, of pairs under many coalitions; see the protocol."""
+        by_kind = check_coalitions(coalitions, histories, self.item_features, pairs)
+        return evaluate_coalitions(self, histories, pairs, coalitions, by_kind)
+
+    @torch.no_grad()
+    def embed_pairs(
+        self,
+        histories: Histories,
+        rows: Int64Array,
+        items: Int64Array,
+        widths: tuple[int, int, int],
+    ) -> EmbeddedForRanker:
+        """Embed the players of some rows, each with as many items; see the protocol."""
+        network = self._network
+        parts, row_offsets = attribute_parts(
+            network.attributes, network.absent_fields, histories.attributes.take(rows)
+        )
+        return EmbeddedForRanker(
+            self._retrieval.embed_pairs(histories, rows, items, widths),
+            padded(parts, places(row_offsets, np.arange(len(rows)), widths[1])),
+            feature_parts(network.features, self.item_features, items, widths[2]),
+        )
+
+    def pair_values(self, embedded: EmbeddedForRanker, presence: torch.Tensor) -> torch.Tensor:
+        """Return v, [n_rows, n_items, n_coalitions]; see the protocol."""
+        n_attributes, n_features = embedded.attributes.shape[1], embedded.features.shape[2]
+        n_events = presence.shape[-1] - n_attributes - n_features
+        _, attributes, features = presence.split([n_events, n_attributes, n_features], -1)
+        of_user = (attributes.flatten(1, 2) @ embedded.attributes).unflatten(1, presence.shape[1:3])
+        fields = self._network.absent_fields.sum(0) + of_user + features @ embedded.features
+        values: torch.Tensor = self._network(
+            *self._retrieval.pair_vectors(embedded.pairs, presence), fields
+        )
+        return values
+
+    def player_vectors(self, embedded: EmbeddedForRanker) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the retrieval's embedding of each player; see the protocol."""
+        return self._retrieval.player_vectors(embedded.pairs)
+
+    def arrays(self) -> dict[str, Float32Array]:
+        """Return everything that is learned, the retrieval's arrays under names of their own."""
+        own = {name: each.cpu().numpy() for name, each in self._network.state_dict().items()}
+        of_retrieval = self._retrieval.arrays().items()
+        return own | {_RETRIEVAL + name: each for name, each in of_retrieval}

@@ -1,0 +1,250 @@
+"""Trains the deep ranker on events that its retrieval has not seen, over the lists it finds."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from whyrec.data.features import Features
+from whyrec.data.interactions import Histories
+from whyrec.models.early_stopping import Pace, descend, train_to_best
+from whyrec.models.features import split_by_field, sum_features
+from whyrec.models.history_inputs import attribute_vectors
+from whyrec.models.ranker_network import Keep, RankerNetwork
+from whyrec.models.recommender import DotProductRecommender, HeldOutFit
+from whyrec.models.targets import weights_of_kinds
+from whyrec.types import Float64Array, Int64Array
+
+if TYPE_CHECKING:  # the config trains, so it imports this module
+    from whyrec.models.deep_ranker import DeepRankerConfig
+
+_AT = 10
+_FEWEST, _MOST = 20, 1_000
+"""Users to choose the number of steps by; with fewer the order of the retrieval is kept."""
+
+_SURE = 1.0
+"""Standard errors that a gain is above, or the order of the retrieval is kept."""
+
+_SCALED_TO = 64
+"""Users whose lists say of what size the inputs of the network are."""
+
+_MOST_CELLS = 20_000_000
+"""Scores of users over the catalog that are held at once."""
+
+
+def train(fitted: HeldOutFit, config: "DeepRankerConfig", *, progress: bool) -> RankerNetwork:
+    """Train as long as held-out users are ranked better; at the start it is as the retrieval does.
+
+    A retrieval that knows an event ranks it higher than one to come. So the network learns from the
+    events that the training of the retrieval held out, over the lists that it found without them.
+
+    Raises:
+        TrainingError: the loss is no longer finite.
+    """
+    training = _Training(fitted, config)
+    users = np.flatnonzero(np.diff(fitted.held_out.offsets) > 0)
+    users = np.random.default_rng(config.seed).permutation(users)
+    n_validating = min(int(config.validation_share * len(users)), _MOST)
+    if len(users) and (not config.validation_share or n_validating >= _FEWEST):
+        training.run(users[n_validating:], users[:n_validating], progress=progress)
+    return training.network
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalog:
+    """The items as a retrieval sees them with some of their features."""
+
+    vectors: torch.Tensor
+    """float32 [n_items, dimension]."""
+
+    biases: torch.Tensor
+    """float32 [n_items], in logits."""
+
+    features: Features
+
+    @classmethod
+    def of(cls, retrieval: DotProductRecommender[Any], features: Features) -> "_Catalog":
+        """Ask the retrieval for items with these features."""
+        return cls(
+            torch.from_numpy(retrieval.item_vectors(features)),
+            torch.from_numpy(retrieval.item_biases(features)),
+            features,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """The best unseen items for some histories, and which of them were wanted."""
+
+    queries: torch.Tensor
+    """float32 [n_lists, dimension]."""
+
+    attributes: Features
+    """One row per list."""
+
+    items: torch.Tensor
+    """int64 [n_lists, n_ranked]."""
+
+    is_there: torch.Tensor
+    """bool [n_lists, n_ranked]: False where there was no other item."""
+
+    wanted: torch.Tensor
+    """float32 [n_lists, n_ranked]: what each item weighs as a target; 0 if it is none."""
+
+    ideal: Float64Array
+    """float64 [n_lists]: the discounted gain of all that was wanted, were it ranked first."""
+
+    def take(self, rows: torch.Tensor) -> "_Lists":
+        """Return the lists asked for."""
+        return _Lists(
+            self.queries[rows],
+            self.attributes.take(rows.numpy()),
+            self.items[rows],
+            self.is_there[rows],
+            self.wanted[rows],
+            self.ideal[rows.numpy()],
+        )
+
+    def inputs(self, catalog: _Catalog) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return query vectors, item vectors and biases for the network."""
+        return self.queries[:, None], catalog.vectors[self.items], catalog.biases[self.items]
+
+
+class _Training:
+    """The network while it learns."""
+
+    def __init__(self, fitted: HeldOutFit, config: "DeepRankerConfig") -> None:
+        self._fitted, self._config = fitted, config
+        self._random = np.random.default_rng(config.seed)
+        self._generator = torch.Generator().manual_seed(config.seed)
+        self.network = RankerNetwork(fitted.before.dimension, fitted.part, config.layers)
+        self.network.start(self._generator)
+        self._kind_weights = weights_of_kinds(fitted.part, config.retrieval.kind_weights)
+        self._whole = _Catalog.of(fitted.before, fitted.before.item_features)
+
+    def run(self, learning: Int64Array, validating: Int64Array, *, progress: bool) -> None:
+        """Train on the lists of some users, up to where those of others are ranked best."""
+        config, network = self._config, self.network
+        network.scale_to(*self._whole_lists(learning[:_SCALED_TO]).inputs(self._whole))
+        optimizer = torch.optim.AdamW(
+            network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+
+        def step(number: int) -> None:
+            if number % config.evaluate_every == 1 % config.evaluate_every:
+                self._thinned = self._thin_catalog()
+            descend(network, optimizer, self._draw_loss(learning), config.learning_rate)
+
+        if not len(validating):
+            for number in range(config.max_steps):
+                step(number + 1)
+            return
+        held_out = self._whole_lists(validating)
+        before = self._ndcg(held_out)
+        pace = Pace(
+            max_steps=config.max_steps,
+            evaluate_every=config.evaluate_every,
+            patience=config.patience,
+            progress=progress,
+        )
+        train_to_best(network, step, lambda: (float(self._ndcg(held_out).mean()), 1.0), pace)
+        gained = self._ndcg(held_out) - before
+        if gained.mean() <= _SURE * gained.std() / len(gained) ** 0.5:
+            nn.init.zeros_(network.output)
+
+    def _draw_loss(self, learning: Int64Array) -> torch.Tensor:
+        """Draw users, with parts of what is known of them, and return the loss of their lists."""
+        size = min(self._config.batch_size, len(learning))
+        users = self._random.choice(learning, size, replace=False)
+        lists = self._lists(users, self._thin_histories(self._fitted.part.histories(users)))
+        logits = self._logits(lists, self._thinned, self._keep)
+        losses = logits.logsumexp(1, keepdim=True) - logits
+        totals = lists.wanted.sum(1, keepdim=True)
+        weights = lists.wanted / totals.clamp(min=1e-12) / (totals > 0).sum().clamp(min=1)
+        return (losses * weights).sum()
+
+    def _whole_lists(self, users: Int64Array) -> _Lists:
+        return self._lists(users, self._fitted.part.histories(users))
+
+    def _lists(self, users: Int64Array, histories: Histories) -> _Lists:
+        """Find what is best for some users and not in their histories.
+
+        Args:
+            users: int64 [n_lists].
+            histories: what is known of each, or a part of it.
+        """
+        part, held_out, n_ranked = self._fitted.part, self._fitted.held_out, self._config.n_ranked
+        queries = torch.from_numpy(self._fitted.before.query_vectors(histories))
+        at_once = max(1, _MOST_CELLS // part.n_items)
+        found = []
+        for rows in np.split(np.arange(len(users)), range(at_once, len(users), at_once)):
+            seen = _cells(part.histories(users[rows]))
+            targets = held_out.histories(users[rows], part.user_features)
+            wanted = torch.zeros(len(rows), part.n_items)
+            wanted[_cells(targets)] = self._kind_weights[torch.from_numpy(targets.kinds).long()]
+            wanted[seen] = 0
+            scores = queries[rows] @ self._whole.vectors.T + self._whole.biases
+            scores[seen] = -torch.inf
+            best, items = scores.topk(min(n_ranked, part.n_items))
+            n_wanted = (wanted > 0).sum(1)
+            found.append((items, best > -torch.inf, wanted.gather(1, items), n_wanted))
+        items, is_there, weights, n_wanted = map(torch.cat, zip(*found, strict=True))
+        ideal = np.append(0, np.cumsum(_gains(_AT)))[n_wanted.clamp(max=_AT).numpy()]
+        return _Lists(queries, histories.attributes, items, is_there, weights, ideal)
+
+    def _thin_catalog(self) -> _Catalog:
+        """Leave features of items out by chance."""
+        features = self._fitted.before.item_features
+        kept = self._random.random(len(features.tokens)) >= self._config.absent_features
+        return _Catalog.of(self._fitted.before, features.only(kept))
+
+    def _logits(self, lists: _Lists, catalog: _Catalog, keep: Keep | None = None) -> torch.Tensor:
+        """Return float32 [n_lists, n_ranked]: the lowest there is where there is no item."""
+        network = self.network
+        of_users = attribute_vectors(network.attributes, network.absent_fields, lists.attributes)
+        features = catalog.features.take(lists.items.flatten().numpy())
+        of_items = sum_features(network.features, features).unflatten(0, lists.items.shape)
+        fields = of_users[:, None] + of_items
+        logits: torch.Tensor = network(*lists.inputs(catalog), fields, keep)
+        return logits.masked_fill(~lists.is_there, torch.finfo(logits.dtype).min)
+
+    @torch.no_grad()
+    def _ndcg(self, lists: _Lists) -> Float64Array:
+        """Return float64 [n_asked]: NDCG@10 of the lists of those who wanted anything."""
+        rows = torch.arange(len(lists.items)).split(self._config.batch_size)
+        logits = torch.cat([self._logits(lists.take(each), self._whole) for each in rows])
+        best = logits.topk(min(_AT, logits.shape[1])).indices
+        hits = (lists.wanted.gather(1, best) > 0).double().numpy()
+        asked = lists.ideal > 0
+        found: Float64Array = (hits @ _gains(hits.shape[1]))[asked] / lists.ideal[asked]
+        return found
+
+    def _thin_histories(self, histories: Histories) -> Histories:
+        """Leave events and fields out by chance."""
+        config, random = self._config, self._random
+        is_thinned = random.random(len(histories)) < config.absent_events
+        rates = np.where(is_thinned, random.random(len(histories)), 1.0)
+        kept = random.random(len(histories.items)) < np.repeat(rates, histories.counts())
+        attributes = histories.attributes
+        _, fields, value_offsets = split_by_field(attributes)
+        kept_fields = random.random(len(fields)) >= config.absent_fields
+        attributes = attributes.only(np.repeat(kept_fields, np.diff(value_offsets)))
+        return replace(histories.only_events(kept), attributes=attributes)
+
+    def _keep(self, units: torch.Tensor) -> torch.Tensor:
+        """Leave units out by chance, and scale up the others."""
+        kept = torch.rand(units.shape, generator=self._generator) >= self._config.dropout
+        return units * kept / (1 - self._config.dropout)
+
+
+def _cells(histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the row and the item of each event."""
+    rows = np.repeat(np.arange(len(histories)), histories.counts())
+    return torch.from_numpy(rows), torch.from_numpy(histories.items).long()
+
+
+def _gains(n: int) -> Float64Array:
+    gains: Float64Array = 1 / np.log2(np.arange(2, n + 2))
+    return gains
