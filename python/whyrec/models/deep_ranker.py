@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
@@ -22,11 +23,12 @@ from whyrec.models.ranker_network import RankerNetwork
 from whyrec.models.ranker_training import train
 from whyrec.models.recommender import DotProductRecommender, RetrievalConfig
 from whyrec.models.two_tower import TwoTowerConfig
+from whyrec.models.wide import HistoryWeights, WideWeights
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array, Int64Array
 
-_RETRIEVAL = "retrieval."
-"""What the names of the retrieval's arrays begin with."""
+_RETRIEVAL, _WIDE = "retrieval.", "wide."
+"""What the names of the arrays of the retrieval, and of the wide part, begin with."""
 
 _PAIRS = 1_024
 """Pairs of one call of the network: always as many, so that a pair's bits never change."""
@@ -54,6 +56,9 @@ class DeepRankerConfig:
 
     layers: tuple[int, ...] = (128, 64, 32)
     """Widths of the hidden layers; one more layer makes a logit of the last."""
+
+    n_weights: int = 4_000_000
+    """The most weights of the wide part, for each item the strongest ones; 0 has no wide part."""
 
     dropout: float = 0.5
     """Chance of a hidden unit to be left out in training."""
@@ -100,7 +105,7 @@ class DeepRankerConfig:
                 "a ranker is put on whyrec.TwoTowerConfig() or whyrec.SequenceConfig(); "
                 f"{self.retrieval!r} has no vectors that a network could read"
             )
-        check_numbers(self, may_be_zero=("seed", "max_steps"))
+        check_numbers(self, may_be_zero=("seed", "max_steps", "n_weights"))
         if not self.layers or any(type(each) is not int or each < 1 for each in self.layers):
             raise ArgumentError(f"layers must be whole numbers from 1, not {self.layers}")
         for name in ("dropout", "absent_fields", "absent_features", "validation_share"):
@@ -117,28 +122,24 @@ class DeepRankerConfig:
             TrainingError: a loss is no longer finite.
         """
         fitted = self.retrieval.fit_held_out(dataset, progress=progress)
-        network = train(fitted, self, progress=progress)
-        return DeepRanker(fitted.recommender, network, self.n_ranked)
+        network, wide = train(fitted, dataset, self, progress=progress)
+        return DeepRanker(fitted.recommender, network, wide, self.n_ranked)
 
-    def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "DeepRanker":
+    def restore(self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]) -> "DeepRanker":
         """Build the recommender from its stored arrays.
 
         Raises:
             StorageError: the arrays are not those of these settings and this data set.
         """
-        of_retrieval = {
-            name.removeprefix(_RETRIEVAL): each
-            for name, each in arrays.items()
-            if name.startswith(_RETRIEVAL)
-        }
-        own = {name: each for name, each in arrays.items() if not name.startswith(_RETRIEVAL)}
+        own, of_retrieval, of_wide = (_named(prefix, arrays) for prefix in ("", _RETRIEVAL, _WIDE))
         retrieval = self.retrieval.restore(dataset, of_retrieval)
+        wide = WideWeights.restore(of_wide, dataset.n_items)
         network = RankerNetwork(retrieval.dimension, dataset, self.layers)
         try:
             network.load_state_dict({name: torch.from_numpy(each) for name, each in own.items()})
         except RuntimeError as error:
             raise StorageError(f"the arrays of the ranker do not fit: {error}") from error
-        return DeepRanker(retrieval, network, self.n_ranked)
+        return DeepRanker(retrieval, network, wide, self.n_ranked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,9 @@ class EmbeddedForRanker:
     pairs: Any
     """What the retrieval embeds."""
 
+    wide: HistoryWeights
+    """What each event weighs for each item."""
+
     attributes: torch.Tensor
     """float32 [n_rows, n_attribute_places, width]: what each adds to the first layer."""
 
@@ -156,7 +160,9 @@ class EmbeddedForRanker:
 
 
 class DeepRanker:
-    """score(u, i) = q · v(item) + bias(item) + network(q, v, fields); see `RankerNetwork`.
+    """score(u, i) = q · v(item) + bias(item) + wide(u, i) + network(q, v, fields).
+
+    See `WideWeights` and `RankerNetwork`.
 
     Two stages: the vectors of a retrieval find the best items of the catalog, and the score ranks
     these. q and v are those of the retrieval under any coalition, so whatever explains the
@@ -164,12 +170,17 @@ class DeepRanker:
     """
 
     def __init__(
-        self, retrieval: DotProductRecommender[Any], network: RankerNetwork, n_ranked: int
+        self,
+        retrieval: DotProductRecommender[Any],
+        network: RankerNetwork,
+        wide: WideWeights,
+        n_ranked: int,
     ) -> None:
         self.item_features = retrieval.item_features
         self.n_ranked = n_ranked
         self._retrieval = retrieval
         self._network = network.eval().requires_grad_(False)
+        self._wide = wide
         self._items = torch.from_numpy(retrieval.item_vectors())
         self._biases = torch.from_numpy(retrieval.item_biases())
         self._of_items = sum_features(network.features, self.item_features)
@@ -205,6 +216,7 @@ class DeepRanker:
         of_fields = attribute_vectors(
             network.attributes, network.absent_fields, histories.attributes
         )
+        of_pairs = torch.from_numpy(self._wide.pair_values(histories, pairs))
         scores = np.zeros(len(pairs), np.float32)
         for start in range(0, len(pairs), _PAIRS):
             part = slice(start, start + _PAIRS)
@@ -212,10 +224,12 @@ class DeepRanker:
             rows, items = np.zeros((2, _PAIRS), np.int64)
             n_pairs = len(pairs.rows[part])
             rows[:n_pairs], items[:n_pairs] = pairs.rows[part], pairs.items[part]
+            biases = self._biases[items]
+            biases[:n_pairs] += of_pairs[part]
             found = network(
                 of_users[rows],
                 self._items[items],
-                self._biases[items],
+                biases,
                 of_fields[rows] + self._of_items[items],
             )
             scores[part] = found.numpy()[:n_pairs]
@@ -247,6 +261,7 @@ class DeepRanker:
         )
         return EmbeddedForRanker(
             self._retrieval.embed_pairs(histories, rows, items, widths),
+            self._wide.of_pairs(histories, rows, items, widths[0]),
             padded(parts, places(row_offsets, np.arange(len(rows)), widths[1])),
             feature_parts(network.features, self.item_features, items, widths[2]),
         )
@@ -255,11 +270,12 @@ class DeepRanker:
         """Return v, [n_rows, n_items, n_coalitions]; see the protocol."""
         n_attributes, n_features = embedded.attributes.shape[1], embedded.features.shape[2]
         n_events = presence.shape[-1] - n_attributes - n_features
-        _, attributes, features = presence.split([n_events, n_attributes, n_features], -1)
+        events, attributes, features = presence.split([n_events, n_attributes, n_features], -1)
         of_user = (attributes.flatten(1, 2) @ embedded.attributes).unflatten(1, presence.shape[1:3])
         fields = self._network.absent_fields.sum(0) + of_user + features @ embedded.features
+        queries, items, biases = self._retrieval.pair_vectors(embedded.pairs, presence)
         values: torch.Tensor = self._network(
-            *self._retrieval.pair_vectors(embedded.pairs, presence), fields
+            queries, items, biases + embedded.wide.values(events), fields
         )
         return values
 
@@ -267,8 +283,22 @@ class DeepRanker:
         """Return the retrieval's embedding of each player; see the protocol."""
         return self._retrieval.player_vectors(embedded.pairs)
 
-    def arrays(self) -> dict[str, Float32Array]:
-        """Return everything that is learned, the retrieval's arrays under names of their own."""
-        own = {name: each.cpu().numpy() for name, each in self._network.state_dict().items()}
-        of_retrieval = self._retrieval.arrays().items()
-        return own | {_RETRIEVAL + name: each for name, each in of_retrieval}
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything that is learned; arrays of the other parts under names of their own."""
+        arrays: dict[str, NDArray[Any]] = {
+            name: each.cpu().numpy() for name, each in self._network.state_dict().items()
+        }
+        for prefix, part in ((_RETRIEVAL, self._retrieval), (_WIDE, self._wide)):
+            arrays |= {prefix + name: each for name, each in part.arrays().items()}
+        return arrays
+
+
+def _named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a part, by the names that it knows; with no prefix, those of no part."""
+    if prefix:
+        return {
+            name.removeprefix(prefix): each
+            for name, each in arrays.items()
+            if name.startswith(prefix)
+        }
+    return {name: each for name, each in arrays.items() if not name.startswith((_RETRIEVAL, _WIDE))}

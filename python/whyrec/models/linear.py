@@ -21,8 +21,8 @@ from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 _MOST_ITEMS = 30_000
 """Beyond it the weights, float32 [n_items, n_items], would pass 3.6 GB."""
 
-_WINDOW_WEIGHT = 2.0
-"""What a window counts, beside 1 for a whole history."""
+_WINDOWS = (10, 30)
+"""Lengths of windows, in events."""
 
 _EVENTS_AT_ONCE = 1 << 20
 """Events of coalitions whose weights are summed together."""
@@ -151,17 +151,18 @@ def window_matrix(
 
 
 def stacked_matrix(
-    interactions: Interactions, n_items: int, window_events: int
+    interactions: Interactions, n_items: int, windows: bool
 ) -> scipy.sparse.csr_matrix:
-    """Return the interaction matrix with windows of so many events as further rows; 0 adds none.
+    """Return the interaction matrix, with windows as further rows if there are to be any.
 
     What was chosen within a window counts as more closely related.
     """
     matrix = interaction_matrix(interactions, n_items)
-    if not window_events:
+    if not windows:
         return matrix
-    windows = window_matrix(interactions, n_items, window_events)
-    return scipy.sparse.vstack([matrix, windows * np.float32(_WINDOW_WEIGHT**0.5)], "csr")
+    return scipy.sparse.vstack(
+        [matrix, *(window_matrix(interactions, n_items, length) for length in _WINDOWS)], "csr"
+    )
 
 
 def incidence_matrix(

@@ -12,9 +12,9 @@ Keep = Callable[[torch.Tensor], torch.Tensor]
 
 
 class RankerNetwork(nn.Module):
-    """Adds to a retrieval score what a multilayer network makes of the pair.
+    """Adds to a score what a multilayer network makes of the pair.
 
-    With query vector q, item vector v and retrieval score s = q · v + bias,
+    With query vector q, item vector v and score s = q · v + bias, the wide part included,
 
         h₁ = relu(Q q + V v + P (q ∘ v) + a s + Σ fields + b),   logit = s + w · h,
 
@@ -84,7 +84,7 @@ class RankerNetwork(nn.Module):
         Args:
             queries: [..., dimension].
             items: [..., dimension].
-            biases: [...], of the items, in logits.
+            biases: [...], of the items, with what the wide part gives, in logits.
             fields: [..., width of the first layer], the sum of the rows of all fields.
             keep: what leaves hidden units out in training; None keeps all.
         """

@@ -7,14 +7,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
 from whyrec.models.early_stopping import Pace, descend, train_to_best
 from whyrec.models.features import split_by_field, sum_features
 from whyrec.models.history_inputs import attribute_vectors
 from whyrec.models.ranker_network import Keep, RankerNetwork
 from whyrec.models.recommender import DotProductRecommender, HeldOutFit
 from whyrec.models.targets import weights_of_kinds
+from whyrec.models.validation import Validation
+from whyrec.models.wide import WideModel, WideWeights
 from whyrec.types import Float64Array, Int64Array
 
 if TYPE_CHECKING:  # the config trains, so it imports this module
@@ -23,6 +27,12 @@ if TYPE_CHECKING:  # the config trains, so it imports this module
 _AT = 10
 _FEWEST, _MOST = 20, 1_000
 """Users to choose the number of steps by; with fewer the order of the retrieval is kept."""
+
+_MOST_LISTS = 2_000
+"""Users whose lists say how much the wide part counts."""
+
+_STRENGTHS = (0.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1_024.0)
+"""What the wide part may be multiplied by; its weights foretell 0 and 1, so to say, not logits."""
 
 _SURE = 1.0
 """Standard errors that a gain is above, or the order of the retrieval is kept."""
@@ -34,22 +44,26 @@ _MOST_CELLS = 20_000_000
 """Scores of users over the catalog that are held at once."""
 
 
-def train(fitted: HeldOutFit, config: "DeepRankerConfig", *, progress: bool) -> RankerNetwork:
-    """Train as long as held-out users are ranked better; at the start it is as the retrieval does.
+def train(
+    fitted: HeldOutFit, dataset: Dataset, config: "DeepRankerConfig", *, progress: bool
+) -> tuple[RankerNetwork, WideWeights]:
+    """Choose how much the wide part counts, then train as long as held-out users are ranked better.
 
-    A retrieval that knows an event ranks it higher than one to come. So the network learns from the
+    A recommender that knows an event ranks it higher than one to come. So both parts learn from the
     events that the training of the retrieval held out, over the lists that it found without them.
+    In the end the wide part is of all events.
 
     Raises:
         TrainingError: the loss is no longer finite.
     """
-    training = _Training(fitted, config)
     users = np.flatnonzero(np.diff(fitted.held_out.offsets) > 0)
     users = np.random.default_rng(config.seed).permutation(users)
-    n_validating = min(int(config.validation_share * len(users)), _MOST)
-    if len(users) and (not config.validation_share or n_validating >= _FEWEST):
+    training = _Training(fitted, config)
+    wide = training.choose_wide(users, dataset)
+    if len(users):
+        n_validating = min(int(config.validation_share * len(users)), _MOST)
         training.run(users[n_validating:], users[:n_validating], progress=progress)
-    return training.network
+    return training.network, wide
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +104,9 @@ class _Lists:
     is_there: torch.Tensor
     """bool [n_lists, n_ranked]: False where there was no other item."""
 
+    wide: torch.Tensor
+    """float32 [n_lists, n_ranked]: what the wide part gives each item, in logits."""
+
     wanted: torch.Tensor
     """float32 [n_lists, n_ranked]: what each item weighs as a target; 0 if it is none."""
 
@@ -103,13 +120,15 @@ class _Lists:
             self.attributes.take(rows.numpy()),
             self.items[rows],
             self.is_there[rows],
+            self.wide[rows],
             self.wanted[rows],
             self.ideal[rows.numpy()],
         )
 
     def inputs(self, catalog: _Catalog) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return query vectors, item vectors and biases for the network."""
-        return self.queries[:, None], catalog.vectors[self.items], catalog.biases[self.items]
+        biases = catalog.biases[self.items] + self.wide
+        return self.queries[:, None], catalog.vectors[self.items], biases
 
 
 class _Training:
@@ -123,6 +142,26 @@ class _Training:
         self.network.start(self._generator)
         self._kind_weights = weights_of_kinds(fitted.part, config.retrieval.kind_weights)
         self._whole = _Catalog.of(fitted.before, fitted.before.item_features)
+        self._wide = WideWeights.nothing(fitted.part.n_items)
+
+    def choose_wide(self, users: Int64Array, dataset: Dataset) -> WideWeights:
+        """Choose a wide part for the lists of some users, and return it with all events taken in.
+
+        Without held-out events to choose by there is none.
+        """
+        part, n_weights = self._fitted.part, self._config.n_weights
+        validation = Validation(part, self._fitted.held_out, self._config.seed)
+        if not n_weights or validation.n_users < _FEWEST:
+            return self._wide
+        model = WideModel.chosen(part, validation)
+        self._wide = WideWeights.of(part.interactions, part.n_items, model, n_weights)
+        lists = self._whole_lists(users[:_MOST_LISTS])
+        strength = max(
+            _STRENGTHS, key=lambda each: self._ndcg(replace(lists, wide=each * lists.wide)).mean()
+        )
+        self._wide = self._wide.times(strength)
+        whole = WideWeights.of(dataset.interactions, dataset.n_items, model, n_weights)
+        return whole.times(strength)
 
     def run(self, learning: Int64Array, validating: Int64Array, *, progress: bool) -> None:
         """Train on the lists of some users, up to where those of others are ranked best."""
@@ -192,7 +231,10 @@ class _Training:
             found.append((items, best > -torch.inf, wanted.gather(1, items), n_wanted))
         items, is_there, weights, n_wanted = map(torch.cat, zip(*found, strict=True))
         ideal = np.append(0, np.cumsum(_gains(_AT)))[n_wanted.clamp(max=_AT).numpy()]
-        return _Lists(queries, histories.attributes, items, is_there, weights, ideal)
+        list_of = np.repeat(np.arange(len(items), dtype=np.int32), items.shape[1])
+        pairs = Pairs(list_of, items.flatten().numpy().astype(np.int32))
+        wide = torch.from_numpy(self._wide.pair_values(histories, pairs)).reshape(items.shape)
+        return _Lists(queries, histories.attributes, items, is_there, wide, weights, ideal)
 
     def _thin_catalog(self) -> _Catalog:
         """Leave features of items out by chance."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
+from numpy.typing import NDArray
 
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
@@ -58,7 +59,7 @@ class Recommender(Protocol):
         """
         ...
 
-    def arrays(self) -> dict[str, Float32Array]:
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return every learned array, by name: all that has to be stored beside the config."""
         ...
 
@@ -193,7 +194,7 @@ class RecommenderConfig(Protocol):
         """Train on all events of a data set."""
         ...
 
-    def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> Recommender:
+    def restore(self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]) -> Recommender:
         """Build what `fit` returned from the arrays it gave, bit for bit."""
         ...
 
@@ -228,7 +229,7 @@ class RetrievalConfig(RecommenderConfig, Protocol):
         ...
 
     def restore(
-        self, dataset: Dataset, arrays: Mapping[str, Float32Array]
+        self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]
     ) -> DotProductRecommender[Any]:
         """Build what `fit` returned from the arrays it gave, bit for bit."""
         ...

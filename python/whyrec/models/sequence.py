@@ -22,7 +22,7 @@ from whyrec.models.recommender import HeldOutFit
 from whyrec.models.sequence_encoder import Memory, SequenceEncoder
 from whyrec.models.sequence_inputs import LaidHistories, Recency
 from whyrec.models.sequence_training import train
-from whyrec.models.start import check_start
+from whyrec.models.start import check_l2
 from whyrec.models.targets import check_kind_weights
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array, Int64Array
@@ -58,9 +58,9 @@ class SequenceConfig:
     chooses it on held-out events.
     """
 
-    window_events: int | None = None
-    """So many events of a user in a row are taken as more closely related at the start; 0 takes
-    them all alike, None chooses on held-out events.
+    windows: bool | None = None
+    """Whether events of a user that stand close together are more closely related at the start;
+    None chooses it on held-out events.
     """
 
     dropout: float = 0.2
@@ -127,7 +127,7 @@ class SequenceConfig:
         for name in ("absent_events", "validation_share"):
             if getattr(self, name) > 1:
                 raise ArgumentError(f"{name} must be at most 1, not {getattr(self, name)}")
-        check_start(self)
+        check_l2(self.l2)
         if self.max_steps is not None and self.max_steps < 0:
             raise ArgumentError(f"max_steps must be at least 0, not {self.max_steps}")
         if self.dimension % self.heads:

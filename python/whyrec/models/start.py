@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -27,7 +28,6 @@ _FEATURE_L2 = 10.0
 
 _L2 = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1_600.0)
 _USUAL_L2 = 200.0
-_WINDOWS = (0, 10, 30)
 
 
 class StartSettings(Protocol):
@@ -44,8 +44,8 @@ class StartSettings(Protocol):
         ...
 
     @property
-    def window_events(self) -> int | None:
-        """Length of windows, in events; 0 has none, None chooses it."""
+    def windows(self) -> bool | None:
+        """Whether windows of histories are factorised too; None chooses it."""
         ...
 
     @property
@@ -54,17 +54,14 @@ class StartSettings(Protocol):
         ...
 
 
-def check_start(settings: StartSettings) -> None:
-    """Refuse a penalty that is not above 0 and windows of less than no event.
+def check_l2(l2: float | None) -> None:
+    """Refuse a penalty that is not above 0.
 
     Raises:
-        ArgumentError: which one it is.
+        ArgumentError: it is none.
     """
-    l2, window_events = settings.l2, settings.window_events
     if l2 is not None and not (np.isfinite(l2) and l2 > 0):
         raise ArgumentError(f"l2 must be a number above 0, not {l2}")
-    if window_events is not None and window_events < 0:
-        raise ArgumentError(f"window_events must be at least 0, not {window_events}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,8 +76,8 @@ class LinearModel:
     l2: float
     """Strength of the ridge penalty, in events."""
 
-    window_events: int
-    """Length of windows; 0 has none."""
+    windows: bool
+    """Whether there are any."""
 
     seed: int
 
@@ -89,39 +86,29 @@ class LinearModel:
         cls, part: Dataset, validation: Validation | None, settings: StartSettings
     ) -> "LinearModel":
         """Choose what the settings leave open: the model that ranks held-out events best."""
-        lengths = _WINDOWS if settings.window_events is None else (settings.window_events,)
+        choices = (True, False) if settings.windows is None else (settings.windows,)
         penalties = _L2 if settings.l2 is None else (settings.l2,)
-        models = [
-            cls(dimension=settings.dimension, l2=l2, window_events=length, seed=settings.seed)
-            for length in lengths
-            for l2 in penalties
-        ]
-        if validation is None or len(models) == 1:
-            l2 = _USUAL_L2 if settings.l2 is None else settings.l2
-            return replace(models[0], l2=l2)
-        directions = {
-            length: replace(models[0], window_events=length).leading_directions(
-                part.interactions, part.n_items
-            )
-            for length in lengths
-        }
-
-        def ndcg(model: LinearModel) -> float:
-            inward, outward = directions[model.window_events].ease_factors(
-                model.dimension, model.l2
-            )
-
-            def scores(histories: Histories, _: Int64Array) -> torch.Tensor:
-                matrix = incidence_matrix(histories.items, histories.offsets, part.n_items)
-                return torch.from_numpy((matrix @ inward) @ outward.T)
-
-            return validation.ndcg(validation.scores(scores))
-
-        return max(models, key=ndcg)
+        first = cls(
+            dimension=settings.dimension,
+            l2=_USUAL_L2 if settings.l2 is None else settings.l2,
+            windows=choices[0],
+            seed=settings.seed,
+        )
+        if validation is None or len(choices) == len(penalties) == 1:
+            return first
+        models, ndcgs = [], []
+        for windows in choices:
+            model = replace(first, windows=windows)
+            directions = model.leading_directions(part.interactions, part.n_items)
+            for l2 in penalties:
+                score = partial(_scores, *directions.ease_factors(model.dimension, l2))
+                models.append(replace(model, l2=l2))
+                ndcgs.append(validation.ndcg(validation.scores(score)))
+        return models[int(np.argmax(ndcgs))]
 
     def leading_directions(self, interactions: Interactions, n_items: int) -> LeadingDirections:
         """Decompose what is factorised."""
-        matrix = stacked_matrix(interactions, n_items, self.window_events)
+        matrix = stacked_matrix(interactions, n_items, self.windows)
         return LeadingDirections.of(matrix, self.dimension, self.seed)
 
 
@@ -159,6 +146,14 @@ class Factors:
             split_by_features(dataset, inward, has_events),
             split_by_features(dataset, outward, has_events),
         )
+
+
+def _scores(
+    inward: Float32Array, outward: Float32Array, histories: Histories, _: Int64Array
+) -> torch.Tensor:
+    """Return float32 [n_rows, n_items]."""
+    matrix = incidence_matrix(histories.items, histories.offsets, len(inward))
+    return torch.from_numpy((matrix @ inward) @ outward.T)
 
 
 def split_by_features(dataset: Dataset, vectors: Float32Array, has_events: BoolArray) -> ItemTable:

@@ -18,7 +18,7 @@ from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
 from whyrec.models.padding import padded, places
 from whyrec.models.recommender import HeldOutFit
-from whyrec.models.start import check_start
+from whyrec.models.start import check_l2
 from whyrec.models.targets import check_kind_weights
 from whyrec.models.towers import Towers
 from whyrec.models.training import train
@@ -47,9 +47,9 @@ class TwoTowerConfig:
     chooses it on held-out events.
     """
 
-    window_events: int | None = None
-    """So many events of a user in a row are taken as more closely related at the start; 0 takes
-    them all alike, None chooses on held-out events.
+    windows: bool | None = None
+    """Whether events of a user that stand close together are more closely related at the start;
+    None chooses it on held-out events.
     """
 
     dropout: float = 0.3
@@ -108,7 +108,7 @@ class TwoTowerConfig:
         for name in ("dropout", "absent_fields", "absent_features", "validation_share"):
             if getattr(self, name) >= 1:
                 raise ArgumentError(f"{name} must be less than 1, not {getattr(self, name)}")
-        check_start(self)
+        check_l2(self.l2)
         if self.dimension % self.heads:
             raise ArgumentError(
                 f"dimension must be a multiple of heads; {self.dimension} is none of {self.heads}"

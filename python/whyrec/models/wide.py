@@ -31,8 +31,7 @@ _CHOSEN_ON = 2_000
 _CELLS = 4_000_000
 """Scores of rows over the items that are held at once."""
 
-_WINDOWS = (0, 10, 30)
-_L2 = (25.0, 100.0, 400.0)
+_L2 = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 _NAMES = "items", "offsets", "columns", "weights"
 
 
@@ -43,19 +42,19 @@ class WideModel:
     l2: float
     """Strength of the ridge penalty, in events."""
 
-    window_events: int
-    """Length of windows, in events; 0 has none."""
+    windows: bool
+    """Whether there are any."""
 
     @classmethod
     def chosen(cls, part: Dataset, validation: Validation) -> "WideModel":
         """Choose the model that ranks held-out events best, among the most popular items."""
         kept = _most_popular(part.interactions, part.n_items, _CHOSEN_ON)
         models, ndcgs = [], []
-        for length in _WINDOWS:
-            gram = _gram(part.interactions, part.n_items, kept, length)
+        for windows in (True, False):
+            gram = _gram(part.interactions, part.n_items, kept, windows)
             for l2 in _L2:
                 score = partial(_scores, kept, _solve(gram, l2), part.n_items)
-                models.append(cls(l2=l2, window_events=length))
+                models.append(cls(l2=l2, windows=windows))
                 ndcgs.append(validation.ndcg(validation.scores(score)))
         return models[int(np.argmax(ndcgs))]
 
@@ -111,18 +110,27 @@ class WideWeights:
 
     @classmethod
     def of(
-        cls, interactions: Interactions, n_items: int, model: WideModel, n_kept: int
+        cls, interactions: Interactions, n_items: int, model: WideModel, most: int
     ) -> "WideWeights":
-        """Solve for the weights, and keep n_kept of each item."""
+        """Solve for the weights, and keep so many in all, of each item the same number."""
         items = _most_popular(interactions, n_items, _MOST_ITEMS)
-        dense = _solve(_gram(interactions, n_items, items, model.window_events), model.l2)
-        n_kept = min(n_kept, len(items))
+        dense = _solve(_gram(interactions, n_items, items, model.windows), model.l2)
+        n_kept = min(most // max(1, len(items)), len(items))
+        if not n_kept:
+            return cls.nothing(n_items)
         columns = np.sort(np.argpartition(-np.abs(dense), n_kept - 1, axis=1)[:, :n_kept], axis=1)
         kept = np.take_along_axis(dense, columns, axis=1)
         offsets = np.arange(len(items) + 1) * n_kept
         shape = (len(items), len(items))
         sparse = scipy.sparse.csr_matrix((kept.ravel(), columns.ravel(), offsets), shape)
         return cls(items, sparse, n_items)
+
+    @classmethod
+    def nothing(cls, n_items: int) -> "WideWeights":
+        """Return no weights, for a recommender that has no wide part."""
+        return cls(
+            np.zeros(0, np.int32), scipy.sparse.csr_matrix(np.zeros((0, 0), np.float32)), n_items
+        )
 
     def times(self, strength: float) -> "WideWeights":
         """Return all weights times a number."""
@@ -207,10 +215,10 @@ def _most_popular(interactions: Interactions, n_items: int, most: int) -> Int32A
 
 
 def _gram(
-    interactions: Interactions, n_items: int, items: Int32Array, window_events: int
+    interactions: Interactions, n_items: int, items: Int32Array, windows: bool
 ) -> Float32Array:
     """Return float32 [n, n]: how often items were chosen together, by a user and in a window."""
-    matrix = stacked_matrix(interactions, n_items, window_events)[:, items]
+    matrix = stacked_matrix(interactions, n_items, windows)[:, items]
     gram: Float32Array = np.asarray((matrix.T @ matrix).toarray(), np.float32)
     return gram
 
