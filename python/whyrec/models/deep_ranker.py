@@ -28,7 +28,7 @@ from whyrec.types import Float32Array, Float64Array, Int64Array
 _RETRIEVAL = "retrieval."
 """What the names of the retrieval's arrays begin with."""
 
-_PAIRS = 1_024
+_PAIRS = 256
 """Pairs of one call of the network: always as many, so that a pair's bits never change."""
 
 

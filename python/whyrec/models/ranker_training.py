@@ -47,7 +47,7 @@ def train(fitted: HeldOutFit, config: "DeepRankerConfig", *, progress: bool) -> 
     users = np.flatnonzero(np.diff(fitted.held_out.offsets) > 0)
     users = np.random.default_rng(config.seed).permutation(users)
     n_validating = min(int(config.validation_share * len(users)), _MOST)
-    if len(users) and (not config.validation_share or n_validating >= _FEWEST):
+    if len(users):
         training.run(users[n_validating:], users[:n_validating], progress=progress)
     return training.network
 
@@ -137,12 +137,14 @@ class _Training:
                 self._thinned = self._thin_catalog()
             descend(network, optimizer, self._draw_loss(learning), config.learning_rate)
 
-        if not len(validating):
+        if not config.validation_share:
             for number in range(config.max_steps):
                 step(number + 1)
             return
         held_out = self._whole_lists(validating)
         before = self._ndcg(held_out)
+        if len(before) < _FEWEST:
+            return
         pace = Pace(
             max_steps=config.max_steps,
             evaluate_every=config.evaluate_every,
