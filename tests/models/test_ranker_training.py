@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from whyrec import SDK, DeepRankerConfig, GradientPathConfig, SequenceConfig, TwoTowerConfig
 from whyrec.data.dataset import Dataset
@@ -136,6 +137,23 @@ def test_both_retrievals_stand_on_the_same_axes(world_data: Dataset) -> None:
     before, after = (each.item_vectors() for each in (found.before, found.recommender))
     lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
     assert np.median((before * after).sum(1) / lengths) > 0.8
+
+
+def test_the_same_seed_gives_the_same_ranker_whatever_the_threads(tribes: Dataset) -> None:
+    config = replace(SMALL, layers=(128, 64, 32), validation_share=0.0, max_steps=4)
+    before, found = torch.get_num_threads(), []
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        found.append(fitted(tribes, config))
+    torch.set_num_threads(before)
+    assert same(*found)
+
+
+def test_events_that_nobody_can_want_choose_nothing(tribes: Dataset) -> None:
+    """All that was held out is in the histories too."""
+    known = BLIND.fit_held_out(tribes, progress=False)
+    again = replace(known, held_out=known.part.interactions)
+    assert not training.train(again, SMALL, progress=False).output.any()
 
 
 def test_kinds_of_events_weigh_as_targets(shop: Dataset, ranker_config: DeepRankerConfig) -> None:

@@ -30,7 +30,7 @@ from whyrec.types import Float32Array, Float64Array, Int64Array
 _RETRIEVAL, _WIDE = "retrieval.", "wide."
 """What the names of the arrays of the retrieval, and of the wide part, begin with."""
 
-_PAIRS = 1_024
+_PAIRS = 256
 """Pairs of one call of the network: always as many, so that a pair's bits never change."""
 
 

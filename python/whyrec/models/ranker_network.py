@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -64,12 +65,14 @@ class RankerNetwork(nn.Module):
     def scale_to(self, queries: torch.Tensor, items: torch.Tensor, biases: torch.Tensor) -> None:
         """Take spreads and the mean score from such inputs as `forward` is given."""
         products = queries * items
-        scores = products.sum(-1) + biases
-        with torch.no_grad():
-            self.mean_score.copy_(scores.mean())
-            spreads = [each.square().mean().sqrt() for each in (queries, items, products)]
-            spreads.append(scores.std(correction=0))
-            self.spreads.copy_(torch.stack(spreads).clamp(min=1e-6))
+        scores = (products.sum(-1) + biases).numpy().astype(np.float64)
+        # By NumPy, since threads of torch would share out each sum, to bits that tell how many.
+        sizes = [
+            (each.numpy().astype(np.float64) ** 2).mean() for each in (queries, items, products)
+        ]
+        spreads = np.maximum(np.sqrt([*sizes, scores.var()]), 1e-6)
+        self.mean_score.fill_(float(scores.mean()))
+        self.spreads.copy_(torch.from_numpy(spreads))
 
     def forward(
         self,

@@ -176,12 +176,14 @@ class _Training:
                 self._thinned = self._thin_catalog()
             descend(network, optimizer, self._draw_loss(learning), config.learning_rate)
 
-        if not len(validating):
+        if not config.validation_share:
             for number in range(config.max_steps):
                 step(number + 1)
             return
         held_out = self._whole_lists(validating)
         before = self._ndcg(held_out)
+        if len(before) < _FEWEST:
+            return
         pace = Pace(
             max_steps=config.max_steps,
             evaluate_every=config.evaluate_every,
