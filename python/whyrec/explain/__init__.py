@@ -3,7 +3,7 @@
 from whyrec.explain.attribution import Attributions, PlayerKind, Players
 from whyrec.explain.closed_form import AdditiveRecommender, ClosedForm, ClosedFormConfig
 from whyrec.explain.estimators import Estimator
-from whyrec.explain.explainer import Explainer, ExplainerConfig
+from whyrec.explain.explainer import Explainer, ExplainerConfig, InteractionExplainer
 from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.explain.margin import Margin, Rivals, margin_over
 from whyrec.explain.network import Network, NetworkConfig
@@ -21,6 +21,7 @@ __all__ = [
     "ExplainerConfig",
     "GradientPath",
     "GradientPathConfig",
+    "InteractionExplainer",
     "Interactions",
     "Margin",
     "Network",

@@ -7,7 +7,7 @@ import numpy as np
 
 from whyrec import _native
 from whyrec.data.pairs import Pairs
-from whyrec.data.rows import gather_rows
+from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.errors import ArgumentError
 from whyrec.types import Float32Array, Int32Array, Int64Array
 
@@ -44,6 +44,17 @@ class Ranking:
         """Return every ranked item with the row of its query, in order."""
         rows = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.offsets))
         return Pairs(rows, self.items)
+
+    def parted(self, k: int) -> "tuple[Ranking, Ranking]":
+        """Return the first k items of each query, and those after them."""
+        offsets = self.offsets
+        place = np.arange(len(self.items)) - np.repeat(offsets[:-1], np.diff(offsets))
+        cuts = offsets_of(np.diff(offsets).clip(max=k))
+        first, rest = np.flatnonzero(place < k), np.flatnonzero(place >= k)
+        return (
+            Ranking(cuts, self.items[first], self.scores[first]),
+            Ranking(offsets - cuts, self.items[rest], self.scores[rest]),
+        )
 
     def renumbered(self, items: Int32Array) -> "Ranking":
         """Return the ranking of a shard with the item indices of the whole catalog.
