@@ -165,6 +165,9 @@ class SDK:
                     f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
                     f"whyrec.NetworkConfig(), not {settings!r}"
                 )
+        if isinstance(explainer, NetworkConfig) and explainer.joint_weight:
+            both = explainer.fit_jointly(model, dataset, progress=progress)
+            return cls(Fitted(dataset, model, both[0], explainer, both[1]))
         recommender = model.fit(dataset, progress=progress)
         if explainer is None:
             additive = isinstance(recommender, AdditiveRecommender)

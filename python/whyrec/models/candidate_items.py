@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from whyrec.data.features import Features
 from whyrec.models.padding import padded, places
-from whyrec.models.towers import ItemTable
+from whyrec.models.towers import ItemVectors
 from whyrec.types import Int64Array
 
 
@@ -29,8 +30,8 @@ class CandidateItems:
     @classmethod
     def of(
         cls,
-        vectors: ItemTable,
-        biases: ItemTable,
+        vectors: ItemVectors,
+        biases: ItemVectors,
         catalog: Features,
         items: Int64Array,
         width: int,
@@ -49,13 +50,19 @@ class CandidateItems:
         weights = padded(torch.from_numpy(catalog.weights).to(device), at)
         tokens = padded(torch.from_numpy(catalog.tokens).to(device), at).long()
         if len(vectors.of_features):
-            features = weights[..., None] * vectors.of_features[tokens]
-            feature_biases = weights * biases.of_features[tokens, 0]
+            features, of_features = (
+                weights[..., None] * nn.functional.embedding(tokens, each.of_features)
+                for each in (vectors, biases)
+            )
+            feature_biases = of_features[..., 0]
         else:
             dimension = vectors.identity.shape[1]
             features, feature_biases = weights.new_zeros((*weights.shape, dimension)), weights
         chosen = torch.from_numpy(items).to(device)
-        return cls(features, feature_biases, vectors.identity[chosen], biases.identity[chosen, 0])
+        identities, own = (
+            nn.functional.embedding(chosen, each.identity) for each in (vectors, biases)
+        )
+        return cls(features, feature_biases, identities, own[..., 0])
 
     def held_against(self, vectors: torch.Tensor, biases: torch.Tensor) -> "CandidateItems":
         """Return items whose scores are less by what something else scores.
