@@ -9,6 +9,7 @@ import numpy as np
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows
+from whyrec.data.wording import count, some
 from whyrec.errors import ArgumentError, ScoreError, UnknownUserError
 from whyrec.explain import Attributions, Explainer, Interactions, PlayerPairs
 from whyrec.explain.explainer import interacting
@@ -53,7 +54,14 @@ class Pipeline:
 
     def __init__(self, fitted: Fitted) -> None:
         self._fitted, self._dataset, self._model = fitted, fitted.dataset, fitted.model
-        self._index = ItemIndex(self._model.item_vectors(), self._model.item_biases())
+        vectors, biases = self._model.item_vectors(), self._model.item_biases()
+        bad = np.flatnonzero(~(np.isfinite(vectors).all(axis=1) & np.isfinite(biases)))
+        if len(bad):
+            raise ArgumentError(
+                f"{type(self._model).__name__}: the vectors or biases of {count(len(bad), 'item')} "
+                f"are not finite: {some(self._dataset.items[each] for each in bad.tolist())}"
+            )
+        self._index = ItemIndex(vectors, biases)
 
     def look_up(self, ids: Iterable[Hashable]) -> Askers:
         """Turn ids into histories.
@@ -198,11 +206,11 @@ class Pipeline:
         n_at_once = _USERS_AT_ONCE if rivals is None else _USERS_WITH_RIVALS
         for start in range(0, len(ranking), n_at_once):
             rows = np.arange(start, min(start + n_at_once, len(ranking)))
-            part, some = askers.take(rows), ranking.take(rows)
+            part, ranked = askers.take(rows), ranking.take(rows)
             against = None if rivals is None else rivals.take(rows)
-            explainer, asked, values = self._asked(some, against)
+            explainer, asked, values = self._asked(ranked, against)
             interactions = None
-            with self._naming(part, some, asked):
+            with self._naming(part, ranked, asked):
                 found = explainer.explain(part.histories, asked, values)
                 if interact:
                     chosen = PlayerPairs.events_by_features(found.players)
@@ -211,7 +219,7 @@ class Pipeline:
                     )
             if rivals is not None:
                 # Confidences are learned from scores, not from margins.
-                found = replace(found, pairs=some.pairs(), confidences=None)
+                found = replace(found, pairs=ranked.pairs(), confidences=None)
             yield part.histories, found, interactions
 
     def _asked(

@@ -26,6 +26,9 @@ class Explainer(Protocol):
             pairs: rows of histories, each with an item.
             full_values: float64 [n_pairs], in logits: the scores that ranked the items. The
                 contributions are made to add up to exactly these.
+
+        Raises:
+            ScoreError: a score is no finite number.
         """
         ...
 
