@@ -264,7 +264,7 @@ def test_refining_names_them_too() -> None:
     with pytest.raises(ScoreError, match="the score of item 'i9' for user 'u4' is nan"):
         sdk.explain("u4", "i9")
     with pytest.raises(
-        ScoreError, match=r"the score of item \d+ for row 0 of the histories is nan"
+        ScoreError, match=r"the score of item \d+ for row 0 of the histories"
     ):
         broken(NoNumbers, RefinedConfig(explainer=GradientPathConfig()))
 
