@@ -2,6 +2,7 @@
 
 from whyrec.explain.attribution import Attributions, PlayerKind, Players
 from whyrec.explain.closed_form import AdditiveRecommender, ClosedForm, ClosedFormConfig
+from whyrec.explain.confidence import Confidence, fit_confidence
 from whyrec.explain.estimators import Estimator
 from whyrec.explain.explainer import Explainer, ExplainerConfig, InteractionExplainer
 from whyrec.explain.interactions import Interactions, PlayerPairs
@@ -16,6 +17,7 @@ __all__ = [
     "Attributions",
     "ClosedForm",
     "ClosedFormConfig",
+    "Confidence",
     "Estimator",
     "Explainer",
     "ExplainerConfig",
@@ -34,5 +36,6 @@ __all__ = [
     "Rivals",
     "Shapley",
     "ShapleyConfig",
+    "fit_confidence",
     "margin_over",
 ]
