@@ -263,9 +263,7 @@ def test_refining_names_them_too() -> None:
     object.__setattr__(sdk._fitted.model, "__class__", NoNumbers)
     with pytest.raises(ScoreError, match="the score of item 'i9' for user 'u4' is nan"):
         sdk.explain("u4", "i9")
-    with pytest.raises(
-        ScoreError, match=r"the score of item \d+ for row 0 of the histories"
-    ):
+    with pytest.raises(ScoreError, match=r"the score of item \d+ for row 0 of the histories"):
         broken(NoNumbers, RefinedConfig(explainer=GradientPathConfig()))
 
 
