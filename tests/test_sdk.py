@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from whyrec import (
     ArgumentError,
     DataError,
     EASEConfig,
+    GradientPathConfig,
     NetworkConfig,
     PopularityConfig,
     ReasonKind,
     Recommendation,
     Recommendations,
+    RefinedConfig,
     ShapleyConfig,
     StorageError,
     TwoTowerConfig,
@@ -546,3 +549,109 @@ def test_what_an_item_cannot_be_held_against_is_named(
 ) -> None:
     with pytest.raises(WhyrecError, match=message):
         sdk.explain("u3", "i1", against=against)
+
+
+def test_a_reason_says_which_feature_it_goes_with(sdk: SDK, ease: SDK) -> None:
+    best = ids(sdk.recommend("u3", 1))[0]
+    plain, told = (sdk.explain("u3", best, interactions=each) for each in (False, True))
+    with_partners = [reason for reason in told.reasons if reason.partner]
+    assert len(with_partners) > 3
+    for reason, before in zip(told.reasons, plain.reasons, strict=True):
+        assert replace(reason, partner=None, text=before.text) == before
+        if reason.partner is None:
+            continue
+        assert reason.kind is ReasonKind.HISTORY
+        assert reason.partner.interaction * reason.contribution > 0
+        assert reason.text.startswith(f"{before.text}, all the more since this has ")
+        assert reason.partner.field in {"style", "topics"}
+    told_of = told.to_dict()["reasons"]
+    assert {"field", "value", "interaction"} == set(told_of[0]["partner"] or {})  # type: ignore[index]
+    cells = told.to_arrow().to_pylist()
+    partner = told.reasons[0].partner
+    assert partner is not None
+    assert cells[0]["partner"] == f"{partner.field}: {partner.value}"
+    assert cells[0]["interaction"] == partner.interaction
+    with pytest.raises(ArgumentError, match="ClosedForm finds no interactions"):
+        ease.explain("u3", best, interactions=True)
+
+
+def test_recommendations_have_the_partners_of_explanations(sdk: SDK) -> None:
+    for answer in sdk.recommend_with_reasons(FEW, 2, interactions=True, max_reasons=None):
+        for each in answer:
+            explained = sdk.explain(answer.user_id, each.item_id, interactions=True)
+            assert each.reasons == explained.reasons
+
+
+@pytest.mark.parametrize("group_by", [None, "topics"])
+def test_an_answer_is_explained_against_the_next_best(
+    sdk: SDK, ease: SDK, group_by: str | None
+) -> None:
+    for each in (sdk, ease):
+        asked = each.recommend_with_reasons(FEW, 3, against=4, group_by=group_by, max_reasons=2)
+        for answer, ranked in zip(asked, each.recommend(FEW, 7), strict=True):
+            assert [(one.item_id, one.score) for one in answer] == [
+                (one.item_id, one.score) for one in ranked[:3]
+            ]
+            assert answer.against == tuple(ids(ranked)[3:])
+            mean = sum(one.score for one in ranked[3:]) / 4
+            for one in answer:
+                assert one.margin == pytest.approx(one.score - mean, abs=1e-12)
+                assert sum(parts(one)) == pytest.approx(one.margin, abs=1e-9)
+                assert all(reason.confidence is None for reason in one.reasons)
+                explained = each.explain(
+                    answer.user_id,
+                    one.item_id,
+                    against=answer.against,
+                    group_by=group_by,
+                    max_reasons=2,
+                )
+                assert one.reasons == explained.reasons
+
+
+def test_margins_over_the_next_best_are_shown_and_exported(sdk: SDK) -> None:
+    answer = sdk.recommend_with_reasons("u3", 2, against=4)
+    assert "beside the next 4" in str(answer)
+    assert "margin" in str(answer)
+    assert f"{answer[0].margin:.3f}" in str(answer)
+    assert "margin" not in str(sdk.recommend_with_reasons("u3", 2))
+    assert answer.to_dict()["against"] == list(answer.against)
+    assert answer.to_arrow()["margin"].to_pylist()[0] == answer[0].margin
+    assert "beside the next best" in str(answer[0])
+
+
+def test_margins_do_not_depend_on_the_batch_nor_on_the_order_of_users() -> None:
+    sampled = ShapleyConfig(exact_players=0, max_permutations=8)
+    for explainer in (sampled, RefinedConfig(explainer=GradientPathConfig(), n_draws=2)):
+        sdk = SDK.fit(
+            EVENTS,
+            WORLD.items,
+            USERS,
+            model=TwoTowerConfig(dimension=16, heads=2, hidden=8, max_steps=5),
+            explainer=explainer,
+            progress=False,
+        )
+        together = sdk.recommend_with_reasons(FEW, 3, against=2, max_reasons=None)
+        alone = [sdk.recommend_with_reasons(user, 3, against=2, max_reasons=None) for user in FEW]
+        assert jsons(together) == jsons(alone)
+        turned = sdk.recommend_with_reasons(FEW[::-1], 3, against=2, max_reasons=None)
+        assert jsons(turned[::-1]) == jsons(together)
+
+
+def test_rivals_keep_the_rules_of_the_answer(sdk: SDK) -> None:
+    some = [f"i{item}" for item in range(12)]
+    answer = sdk.recommend_with_reasons("u3", 2, against=2, only=some, exclude=["i1"])
+    ranked = ids(sdk.recommend("u3", 4, only=some, exclude=["i1"]))
+    assert (ids(answer), list(answer.against)) == (ranked[:2], ranked[2:])
+    visitor = sdk.recommend_for(["i1", "i2"], k=2, against=2, only=some)
+    assert len(visitor.against) == 2
+    assert visitor[0].margin is not None
+    with pytest.raises(ArgumentError, match="no item is left to hold the answer for 'u3' against"):
+        sdk.recommend_with_reasons("u3", 99, against=1)
+    nothing = sdk.recommend_with_reasons("u3", 2, against=1, only=[])
+    assert (len(nothing), nothing.against) == (0, ())
+
+
+@pytest.mark.parametrize("against", [0, -1, True, 1.5, "rest", ["i1"]])
+def test_only_a_number_of_the_next_best_can_be_asked_for(sdk: SDK, against: Any) -> None:
+    with pytest.raises(ArgumentError, match="against must be a whole number from 1, not"):
+        sdk.recommend_with_reasons("u3", against=against)

@@ -1,5 +1,7 @@
 """One tree of errors; each is also the built-in that a caller would expect to catch."""
 
+from collections.abc import Hashable
+
 
 class WhyrecError(Exception):
     """Everything that whyrec raises on purpose."""
@@ -38,18 +40,28 @@ class TrainingError(WhyrecError, RuntimeError):
 
 
 class ScoreError(WhyrecError, ArithmeticError):
-    """A score that is no finite number, by the row of the histories and the index of the item."""
+    """A score that is no finite number.
 
-    def __init__(self, row: int, item: int, found: str) -> None:
-        super().__init__(row, item, found)
-        self.row, self.item, self.found = row, item, found
+    It knows the row of the histories and the index of the item. Where the SDK was asked, ids are
+    those of the user, None for a visitor, and of the item; the message names them.
+    """
+
+    def __init__(
+        self, row: int, item: int, found: str, ids: tuple[Hashable, Hashable] | None = None
+    ) -> None:
+        super().__init__(row, item, found, ids)
+        self.row, self.item, self.found, self.ids = row, item, found, ids
 
     def __str__(self) -> str:
         """Say what was found, and where to look."""
+        item: Hashable = self.item
+        whom = f"row {self.row} of the histories"
+        if self.ids is not None:
+            user, item = self.ids
+            whom = "a visitor" if user is None else f"user {user!r}"
         return (
-            f"the score of item {self.item} for row {self.row} of the histories is {self.found}; "
-            "look for what is not finite in the arrays of the recommender and in the values that "
-            "came with the events"
+            f"the score of item {item!r} for {whom} is {self.found}; look for what is not finite "
+            "in the arrays of the recommender and in the values that came with the events"
         )
 
 

@@ -11,7 +11,7 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.events import read_held_out
 from whyrec.data.fields import Field
-from whyrec.data.interactions import Histories, Interactions
+from whyrec.data.interactions import Interactions
 from whyrec.data.report import Report
 from whyrec.data.tables import read_table
 from whyrec.errors import ArgumentError
@@ -25,7 +25,7 @@ from whyrec.explain import (
     ShapleyConfig,
 )
 from whyrec.models import DeepRankerConfig, RecommenderConfig, TwoTowerConfig
-from whyrec.pipeline import Pipeline
+from whyrec.pipeline import Askers, Pipeline, Telling
 from whyrec.reasons.answers import explanation_of
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.importance import GlobalImportance, global_importance
@@ -55,8 +55,10 @@ class _Rules(TypedDict, total=False):
 class _RulesAndReasons(_Rules, total=False):
     """And how they are explained."""
 
+    against: int | None
     max_reasons: int | None
     group_by: str | None
+    interactions: bool
 
 
 class SDK:
@@ -170,6 +172,9 @@ class SDK:
                     f"whyrec.NetworkConfig(), not {settings!r}"
                 )
         model = _composed(model, ranker)
+        if isinstance(explainer, NetworkConfig) and explainer.joint_weight:
+            both = explainer.fit_jointly(model, dataset, progress=progress)
+            return cls(Fitted(dataset, model, both[0], explainer, both[1]))
         recommender = model.fit(dataset, progress=progress)
         if explainer is None:
             additive = isinstance(recommender, AdditiveRecommender)
@@ -227,9 +232,9 @@ class SDK:
             UnknownItemError: exclude or only names an item that is not in the catalog.
             ArgumentError: k is below 1.
         """
-        ids, histories = self._look_up(user)
-        ranking = self._pipeline.rank(histories, k, exclude, only, include_seen)
-        answers = self._pipeline.answer(ids, histories, ranking, k)
+        askers = self._look_up(user)
+        ranking = self._pipeline.rank(askers, k, exclude, only, include_seen)
+        answers = self._pipeline.answer(askers, ranking, k)
         return answers if _is_several(user) else answers[0]
 
     @overload
@@ -245,8 +250,10 @@ class SDK:
         user: Hashable | Ids,
         k: int = 10,
         *,
+        against: int | None = None,
         max_reasons: int | None = 3,
         group_by: str | None = None,
+        interactions: bool = False,
         exclude: Iterable[Hashable] = (),
         only: Iterable[Hashable] | None = None,
         include_seen: bool = False,
@@ -254,14 +261,18 @@ class SDK:
         """Recommend k items to a user, or to each of several, and say why.
 
         The contributions of the reasons, with the base value and everything else, add up to the
-        score of the item.
+        score of the item, or to its margin.
 
         Args:
             user: an id, or several as a list, an array or a Series.
             k: how many items at most; all there are, if they are fewer.
+            against: the reasons are then why each item scores so far above the mean of as many of
+                the next best, those that may be in an answer and are not in this one.
             max_reasons: how many reasons per item, the strongest; None gives all.
             group_by: a field of the items, categorical or of tags: events whose items share a
                 value of it become one reason, such as "your 5 comedies".
+            interactions: whether a reason from history is told with the feature of the item that it
+                goes with best, as `Reason.partner`.
             exclude: ids of items that are not in the answer.
             only: ids of the only items that may be; None allows all.
             include_seen: whether items of the user's own history may be in the answer.
@@ -269,12 +280,17 @@ class SDK:
         Raises:
             UnknownUserError: a user without events or attributes; see `recommend_for`.
             UnknownItemError: exclude or only names an item that is not in the catalog.
-            ArgumentError: k or max_reasons is below 1, or group_by names no such field.
+            ArgumentError: k, against or max_reasons is below 1, group_by names no such field,
+                nothing is left to hold an answer against, or the explainer finds no interactions.
+            ScoreError: a score is no finite number.
         """
-        ids, histories = self._look_up(user)
-        ranking = self._pipeline.rank(histories, k, exclude, only, include_seen)
-        breakdowns = self._pipeline.break_down(histories, ranking, max_reasons, group_by)
-        answers = self._pipeline.answer(ids, histories, ranking, k, breakdowns)
+        askers = self._look_up(user)
+        ranking, rivals = self._pipeline.rank_with_rivals(
+            askers, k, against, exclude, only, include_seen
+        )
+        telling = Telling(max_reasons=max_reasons, group_by=group_by, interactions=interactions)
+        breakdowns = self._pipeline.break_down(askers, ranking, telling, rivals)
+        answers = self._pipeline.answer(askers, ranking, k, breakdowns, rivals)
         return answers if _is_several(user) else answers[0]
 
     def recommend_for(
@@ -283,8 +299,10 @@ class SDK:
         attributes: Mapping[str, object] | None = None,
         k: int = 10,
         *,
+        against: int | None = None,
         max_reasons: int | None = 3,
         group_by: str | None = None,
+        interactions: bool = False,
         exclude: Iterable[Hashable] = (),
         only: Iterable[Hashable] | None = None,
         include_seen: bool = False,
@@ -296,21 +314,27 @@ class SDK:
                 of their order.
             attributes: what is known of the visitor, by field; fields may be left out.
             k: how many items at most; all there are, if they are fewer.
-            max_reasons: as in `recommend_with_reasons`, like all that follow.
+            against: as in `recommend_with_reasons`, like all that follow.
+            max_reasons: see there.
             group_by: see there.
+            interactions: see there.
             exclude: see there.
             only: see there.
             include_seen: see there.
 
         Raises:
             UnknownItemError: history, exclude or only names an item that is not in the catalog.
-            ArgumentError: attributes name no field or do not fit theirs; k or max_reasons is
-                below 1; group_by names no such field.
+            ArgumentError: attributes name no field or do not fit theirs, or what
+                `recommend_with_reasons` refuses.
+            ScoreError: a score is no finite number.
         """
-        histories = self._dataset.visitor(history, attributes or {})
-        ranking = self._pipeline.rank(histories, k, exclude, only, include_seen)
-        breakdowns = self._pipeline.break_down(histories, ranking, max_reasons, group_by)
-        return self._pipeline.answer([None], histories, ranking, k, breakdowns)[0]
+        askers = Askers([None], self._dataset.visitor(history, attributes or {}))
+        ranking, rivals = self._pipeline.rank_with_rivals(
+            askers, k, against, exclude, only, include_seen
+        )
+        telling = Telling(max_reasons=max_reasons, group_by=group_by, interactions=interactions)
+        breakdowns = self._pipeline.break_down(askers, ranking, telling, rivals)
+        return self._pipeline.answer(askers, ranking, k, breakdowns, rivals)[0]
 
     def explain(
         self,
@@ -320,6 +344,7 @@ class SDK:
         against: Iterable[Hashable] | int | None = None,
         max_reasons: int | None = None,
         group_by: str | None = None,
+        interactions: bool = False,
     ) -> Explanation:
         """Say why an item scores as it does for a user, whether it is recommended or not.
 
@@ -330,25 +355,30 @@ class SDK:
                 answer is then why this item scores so far above their mean, or below it.
             max_reasons: how many reasons, the strongest; None gives all.
             group_by: as in `recommend_with_reasons`.
+            interactions: as there.
 
         Raises:
             UnknownUserError: there is no such user.
             UnknownItemError: there is no such item, or against names one that there is not.
-            ArgumentError: max_reasons or against is below 1, group_by names no such field, or
-                against names the item itself or none at all.
+            ArgumentError: max_reasons or against is below 1, group_by names no such field, against
+                names the item itself or none at all, or the explainer finds no interactions.
+            ScoreError: a score is no finite number.
         """
-        ids, histories = self._look_up([user])
+        askers = self._look_up([user])
         index = self._dataset.items.index_of(item)
-        ranking = self._pipeline.score(histories, index)
-        score = float(ranking.scores[0])
-        if against is None:
-            (breakdown,) = self._pipeline.break_down(histories, ranking, max_reasons, group_by)
-            return explanation_of(self._dataset, ids[0], histories, index, score, breakdown)
-        others = self._pipeline.others(histories, index, against)
-        breakdown = self._pipeline.break_down_margin(
-            histories, index, others, max_reasons, group_by
+        ranking = self._pipeline.score(askers, np.array([index], np.int32))
+        rivals = None if against is None else self._pipeline.others(askers, index, against)
+        telling = Telling(max_reasons=max_reasons, group_by=group_by, interactions=interactions)
+        (breakdown,) = self._pipeline.break_down(askers, ranking, telling, rivals)
+        return explanation_of(
+            self._dataset,
+            askers.ids[0],
+            askers.histories,
+            index,
+            float(ranking.scores[0]),
+            breakdown,
+            None if rivals is None else rivals.items,
         )
-        return explanation_of(self._dataset, ids[0], histories, index, score, breakdown, others)
 
     def evaluate(self, events: object, k: int = 10) -> Accuracy:
         """Compare what would be recommended with what users did afterwards.
@@ -372,9 +402,8 @@ class SDK:
             table = read_table(events, "events")
             held_out = read_held_out(table, known.columns, known.users, known.items)
         users = np.flatnonzero(np.diff(held_out.offsets) > 0)
-        histories = self._dataset.histories(users)
         wanted = held_out.histories(users, self._dataset.user_features)
-        ranking = self._pipeline.rank(histories, k, (), None, include_seen=False)
+        ranking = self._pipeline.rank(self._pipeline.users(users), k)
         return accuracy(ranking.offsets, ranking.items, wanted.offsets, wanted.items, k=k)
 
     def importance(self, users: Ids | None = None, k: int = 10) -> GlobalImportance:
@@ -385,9 +414,9 @@ class SDK:
             ArgumentError: k is below 1.
         """
         chosen = list(self._dataset.users) if users is None else users
-        _, histories = self._look_up(chosen)
-        ranking = self._pipeline.rank(histories, k, (), None, include_seen=False)
-        return global_importance(self._dataset, self._pipeline.attribute(histories, ranking))
+        askers = self._look_up(chosen)
+        ranking = self._pipeline.rank(askers, k)
+        return global_importance(self._dataset, self._pipeline.attribute(askers, ranking))
 
     def faithfulness(
         self,
@@ -412,18 +441,17 @@ class SDK:
             raise ArgumentError(f"n_pairs must be at least 1, not {n_pairs}")
         active = np.flatnonzero(np.diff(self._dataset.interactions.offsets) > 0)
         users = np.random.default_rng(seed).permutation(active)[:n_pairs]
-        histories = self._dataset.histories(users)
-        ranking = self._pipeline.rank(histories, 1, (), None, include_seen=False)
-        scores = ranking.scores.astype(np.float64)
+        askers = self._pipeline.users(users)
+        ranking = self._pipeline.rank(askers, 1)
         truth = (reference or ShapleyConfig()).fit(
             self._fitted.model, self._dataset, progress=False
         )
         return faithfulness(
-            self._fitted.explainer.explain(histories, ranking.pairs(), scores),
-            truth.explain(histories, ranking.pairs(), scores),
+            self._pipeline.explain_by(askers, ranking, self._fitted.explainer),
+            self._pipeline.explain_by(askers, ranking, truth),
         )
 
-    def _look_up(self, user: object) -> tuple[list[Hashable], Histories]:
+    def _look_up(self, user: object) -> Askers:
         ids: Any = user if _is_several(user) else [user]
         return self._pipeline.look_up(ids)
 

@@ -264,6 +264,7 @@ def test_pairs_are_explained_in_one_call_to_the_bits_of_one_by_one(
     asked = PlayerPairs.events_by_features(players)
     found = explainer.interactions(histories, PAIRS, asked)
     assert found.tier == "shapley"
+    assert found.standard_errors is not None
     assert found.values.shape == found.standard_errors.shape == asked.first.shape
     assert np.abs(found.values).max() > 1e-3
     assert found.standard_errors.any()
@@ -275,6 +276,7 @@ def test_pairs_are_explained_in_one_call_to_the_bits_of_one_by_one(
         )
         alone = explainer.interactions(histories, one, only)
         np.testing.assert_array_equal(alone.values, found.values[mine])
+        assert alone.standard_errors is not None
         np.testing.assert_array_equal(alone.standard_errors, found.standard_errors[mine])
 
 

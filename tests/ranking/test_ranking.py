@@ -42,6 +42,15 @@ def test_other_scores_give_another_order_with_ties_by_item_index() -> None:
     assert given.reordered(given.scores, 9).items.tolist() == given.items.tolist()
 
 
+def test_a_ranking_is_parted_into_the_first_and_the_rest() -> None:
+    whole = ranking([0, 3, 3, 4, 6], [5, 1, 2, 7, 0, 3], [6, 5, 4, 3, 2, 1])
+    first, rest = whole.parted(2)
+    assert first.offsets.tolist() == [0, 2, 2, 3, 5]
+    assert (first.items.tolist(), first.scores.tolist()) == ([5, 1, 7, 0, 3], [6, 5, 3, 2, 1])
+    assert rest.offsets.tolist() == [0, 1, 1, 1, 1]
+    assert (rest.items.tolist(), rest.scores.tolist()) == ([2], [4])
+
+
 def test_items_of_a_shard_get_the_indices_of_the_catalog() -> None:
     shard = ranking([0, 2], [2, 0], [2, 1])
     assert shard.renumbered(np.array([10, 20, 30], np.int32)).items.tolist() == [30, 10]

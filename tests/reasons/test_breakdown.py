@@ -16,8 +16,9 @@ from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
 from whyrec.explain.attribution import Attributions, PlayerKind, Players
+from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.reasons.breakdown import Breakdown, build_reasons
-from whyrec.reasons.reason import Reason, ReasonKind
+from whyrec.reasons.reason import Partner, Reason, ReasonKind
 
 GENRES = ["Action", "Comedy", "Drama", "Horror"]
 FIELDS: dict[str, Field | None] = {
@@ -95,6 +96,56 @@ def small_world(contributions: list[float] | None = None) -> World:
 # Players of the pair (ann, Clue): Alien, Airplane!, Alien, Clue; likes, age; Comedy, Crime, 1985.
 # Players of the pair (bob, Alien): likes; Horror, 1979.
 SMALL = [1.0, 3.0, 1.5, -0.5, 0.25, -4.0, 2.0, 0.0, 0.125, 8.0, -16.0, 32.0]
+
+
+def with_interactions(small: World, table: list[list[float]]) -> Interactions:
+    """Of the four events of ann, a row each, with the three features of Clue."""
+    players = small.attributions.players
+    chosen = PlayerPairs.events_by_features(players)
+    values = np.array(table, np.float64).ravel()
+    evaluations = np.zeros(2, np.int64)
+    return Interactions(
+        small.attributions.pairs, players, chosen, values, None, evaluations, "path"
+    )
+
+
+def test_an_event_is_told_with_the_feature_that_makes_it_count_for_most() -> None:
+    small = small_world(SMALL)
+    # Alien, Airplane!, Alien again, Clue with Comedy, Crime, 1985.
+    table = [[0.5, 0.0, -9.0], [-1.0, -2.0, 0.0], [0.5, 0.75, 0.0], [1.0, -0.25, -0.5]]
+    reasons = small.reasons(interactions=with_interactions(small, table))[0].reasons
+    plain = small.reasons()[0].reasons
+    partners = {str(reason.source): reason.partner for reason in reasons}
+    assert partners == {
+        "1": Partner("genres", "Comedy", 1.0),  # the two events of Alien together
+        "2": None,  # it would be worth more with none of them
+        "3": Partner("year", 1985, -0.5),  # it speaks against Clue, and with 1985 the more
+        **dict.fromkeys(["age", "likes", "genres", "year"]),
+    }
+    for told, before in zip(reasons, plain, strict=True):
+        assert replace(told, partner=None, text=before.text) == before
+        assert (told.text == before.text) == (told.partner is None)
+    (alien,) = [reason for reason in reasons if reason.source == 1]
+    assert alien.text == (
+        "Because you viewed Alien (2 times), all the more since this has genres: Comedy"
+    )
+
+
+def test_items_that_are_told_together_have_a_partner_together() -> None:
+    small = small_world(SMALL)
+    table = [[0.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.0, 0.0, 0.0], [-0.75, 0.5, 0.0]]
+    found = with_interactions(small, table)
+    breakdown, _ = small.reasons(interactions=found, group_by="genres")
+    (group,) = [each for each in breakdown.reasons if each.kind is ReasonKind.HISTORY_GROUP]
+    assert group.players == (1, 3)
+    assert group.partner == Partner("genres", "Crime", 1.0)
+
+
+def test_who_has_no_events_has_no_partners() -> None:
+    small = small_world(SMALL)
+    found = with_interactions(small, [[1.0] * 3] * 4)
+    _, bob = small.reasons(interactions=found)
+    assert [reason.partner for reason in bob.reasons] == [None] * 3
 
 
 def test_reasons_come_strongest_first_with_what_they_stand_for() -> None:

@@ -75,6 +75,12 @@ def test_groups_attributes_and_features_name_their_field_and_value() -> None:
     assert ENGLISH.item_feature("genres", "War", against=True) == "Despite its genres: War"
 
 
+def test_a_partner_is_told_after_the_reason() -> None:
+    text = ENGLISH.with_partner("Because you watched Alien", "genres", "Horror")
+    assert text == "Because you watched Alien, all the more since this has genres: Horror"
+    assert ENGLISH.with_partner("Despite Alien", "price", 1 / 3).endswith("has price: 0.3333")
+
+
 def test_of_many_values_the_first_are_named_and_the_rest_counted() -> None:
     values = ("a", "b", "c", "d")
     assert ENGLISH.user_attribute("likes", values, against=False).endswith("likes: a, b, c, d")

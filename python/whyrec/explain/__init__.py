@@ -2,8 +2,9 @@
 
 from whyrec.explain.attribution import Attributions, PlayerKind, Players
 from whyrec.explain.closed_form import AdditiveRecommender, ClosedForm, ClosedFormConfig
+from whyrec.explain.confidence import Confidence, fit_confidence
 from whyrec.explain.estimators import Estimator
-from whyrec.explain.explainer import Explainer, ExplainerConfig
+from whyrec.explain.explainer import Explainer, ExplainerConfig, InteractionExplainer
 from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.explain.margin import Margin, Rivals, margin_over
 from whyrec.explain.network import Network, NetworkConfig
@@ -16,11 +17,13 @@ __all__ = [
     "Attributions",
     "ClosedForm",
     "ClosedFormConfig",
+    "Confidence",
     "Estimator",
     "Explainer",
     "ExplainerConfig",
     "GradientPath",
     "GradientPathConfig",
+    "InteractionExplainer",
     "Interactions",
     "Margin",
     "Network",
@@ -33,5 +36,6 @@ __all__ = [
     "Rivals",
     "Shapley",
     "ShapleyConfig",
+    "fit_confidence",
     "margin_over",
 ]

@@ -9,6 +9,7 @@ from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import counts_of, gather_rows, offsets_of
+from whyrec.errors import ScoreError
 from whyrec.models.features import split_by_field
 from whyrec.types import Float64Array, Int8Array, Int32Array, Int64Array
 
@@ -105,6 +106,22 @@ class Attributions:
         return slice(int(self.players.offsets[pair]), int(self.players.offsets[pair + 1]))
 
 
+def _check_finite(attributions: Attributions) -> None:
+    """Refuse scores that are no finite numbers with none of the players, with all, or between."""
+    with np.errstate(invalid="ignore"):
+        gaps = attributions.efficiency_gaps()
+    bad = np.flatnonzero(~np.isfinite(gaps))
+    if len(bad):
+        pair = int(bad[0])
+        base, full = attributions.base_values[pair], attributions.full_values[pair]
+        found = f"{gaps[pair]} with some of the players present"
+        for value, whom in ((base, "no player"), (full, "every player")):
+            if not np.isfinite(value):
+                found = f"{value} with {whom} present"
+        rows, items = attributions.pairs.rows, attributions.pairs.items
+        raise ScoreError(int(rows[pair]), int(items[pair]), found)
+
+
 def close_gaps(attributions: Attributions, shares: Float64Array | None = None) -> Attributions:
     """Normalise additively: share each pair's efficiency gap out among its players.
 
@@ -116,7 +133,11 @@ def close_gaps(attributions: Attributions, shares: Float64Array | None = None) -
         attributions: whose gaps are closed.
         shares: float64 [n_players], none below 0: what the parts are in proportion to, in the place
             of the absolute contributions.
+
+    Raises:
+        ScoreError: there is a gap that is no finite number, as a score is none.
     """
+    _check_finite(attributions)
     counts = attributions.players.counts()
     rows = np.repeat(np.arange(len(counts)), counts)
     weights = np.abs(attributions.contributions) if shares is None else shares

@@ -11,6 +11,7 @@ from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.explain.attribution import Attributions
 from whyrec.explain.keys import keys_of, numbers_of
+from whyrec.explain.margin import in_catalog
 from whyrec.explain.sampling import parts
 from whyrec.explain.values import coalition_values
 from whyrec.models.recommender import Recommender
@@ -101,7 +102,7 @@ def correct(
     offsets = np.searchsorted(chosen, attributions.players.offsets)
     places = chosen - np.repeat(attributions.players.offsets[:-1], np.diff(offsets))
     by_draw = np.zeros((len(chosen), 1 + n_draws))
-    keys = keys_of(histories, pairs)
+    keys = keys_of(histories, in_catalog(recommender, pairs))
     refined = np.flatnonzero(np.diff(offsets))
     n_versions = 2 * (1 + n_draws) * (1 + np.diff(offsets)[refined])
     for part in parts(n_versions * n_players[refined], _CELLS):

@@ -1,12 +1,14 @@
 """The protocols that every explainer speaks."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
+from whyrec.errors import ArgumentError
 from whyrec.explain.attribution import Attributions
+from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.models.recommender import Recommender
 from whyrec.types import Float32Array, Float64Array
 
@@ -24,12 +26,43 @@ class Explainer(Protocol):
             pairs: rows of histories, each with an item.
             full_values: float64 [n_pairs], in logits: the scores that ranked the items. The
                 contributions are made to add up to exactly these.
+
+        Raises:
+            ScoreError: a score is no finite number.
         """
         ...
 
     def arrays(self) -> dict[str, Float32Array]:
         """Return every learned array, by name; none where nothing is learned."""
         ...
+
+
+@runtime_checkable
+class InteractionExplainer(Explainer, Protocol):
+    """Says of two players, too, what they are worth together."""
+
+    def interactions(self, histories: Histories, pairs: Pairs, chosen: PlayerPairs) -> Interactions:
+        """Return what chosen players of each pair are worth together, beyond each by itself.
+
+        Args:
+            histories: what the pairs are about.
+            pairs: rows of histories, each with an item.
+            chosen: the players, such as `PlayerPairs.of_strongest(attributions)`.
+
+        Raises:
+            ArgumentError: a player is none of its pair, or is put with itself.
+        """
+        ...
+
+
+def interacting(explainer: Explainer) -> InteractionExplainer:
+    """Return the explainer as one that finds interactions, or say that it does not."""
+    if not isinstance(explainer, InteractionExplainer):
+        raise ArgumentError(
+            f"{type(explainer).__name__} finds no interactions; fit with NetworkConfig(), "
+            "GradientPathConfig() or ShapleyConfig()"
+        )
+    return explainer
 
 
 class ExplainerConfig(Protocol):

@@ -103,8 +103,8 @@ class Interactions:
     values: Float64Array
     """float64 [n_player_pairs]."""
 
-    standard_errors: Float64Array
-    """float64 [n_player_pairs]: 0 where every coalition was evaluated."""
+    standard_errors: Float64Array | None
+    """float64 [n_player_pairs] from coalitions, 0 where all were evaluated; None from gradients."""
 
     evaluations: Int64Array
     """int64 [n_pairs]: how many coalitions were evaluated."""

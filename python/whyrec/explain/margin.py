@@ -67,12 +67,21 @@ def margin_over(recommender: Recommender, items: Int32Array, rivals: Rivals) -> 
     return Margin(recommender, items, rivals)
 
 
+def in_catalog(recommender: Recommender, pairs: Pairs) -> Pairs:
+    """Return pairs by the items that they are of: those of a margin are numbered anew."""
+    return recommender.in_catalog(pairs) if isinstance(recommender, Margin) else pairs
+
+
 class Margin:
     """See `margin_over`: here each coalition of an item is evaluated for all of its rivals too."""
 
     def __init__(self, recommender: Recommender, items: Int32Array, rivals: Rivals) -> None:
         self.item_features: Features = recommender.item_features.take(items.astype(np.int64))
         self._recommender, self._items, self._rivals = recommender, items, rivals
+
+    def in_catalog(self, pairs: Pairs) -> Pairs:
+        """Return the pairs by the items of the catalog that are held against rivals."""
+        return in_catalog(self._recommender, Pairs(pairs.rows, self._items[pairs.items]))
 
     def query_vectors(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, dimension]: one vector per history."""

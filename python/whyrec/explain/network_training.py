@@ -33,23 +33,30 @@ def train(
     config: "NetworkConfig",
     *,
     progress: bool,
+    network: PlayerNetwork | None = None,
 ) -> PlayerNetwork:
     """Train until held-out coalitions are foretold no better, and keep the best network.
+
+    Args:
+        recommender: which is explained.
+        dataset: whose users are drawn.
+        config: how to train.
+        progress: whether to show a progress bar.
+        network: what to go on from; None starts anew.
 
     Raises:
         ArgumentError: nobody has a history.
         TrainingError: the loss is no longer finite.
     """
-    source = _Source(recommender, dataset, config)
-    network = PlayerNetwork(
-        recommender.dimension, config.n_points, config.width, config.n_summaries
-    ).start(config.seed)
+    source = Source(recommender, dataset, config, Chance.of(config.seed))
+    network = network or new_network(recommender, config)
     held_out = [source.draw(config.batch_size, _HELD_OUT_COALITIONS) for _ in range(2)]
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate)
     best, best_step, best_state = _error(network, held_out, config), 0, _state(network)
     with tqdm(range(1, config.max_steps + 1), "explainer", disable=not progress) as shown:
         for step in shown:
-            loss = _loss(network, source.draw(config.batch_size, config.n_coalitions), config)
+            lesson = source.draw(config.batch_size, config.n_coalitions)
+            loss = explanation_loss(network, lesson, config)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"the loss of the explainer is {loss.item()}; lower learning_rate "
@@ -71,8 +78,16 @@ def train(
     return network
 
 
+def new_network(
+    recommender: DifferentiableRecommender[Any], config: "NetworkConfig"
+) -> PlayerNetwork:
+    """Return a network for the players of a recommender, which has learned nothing yet."""
+    shape = recommender.dimension, config.n_points, config.width, config.n_summaries
+    return PlayerNetwork(*shape).start(config.seed)
+
+
 @dataclass(frozen=True, slots=True)
-class _Lesson:
+class Lesson:
     """Pairs with what the recommender says of them."""
 
     vectors: tuple[torch.Tensor, torch.Tensor]
@@ -90,7 +105,9 @@ class _Lesson:
     """float32 [n_pairs, n_places]: contributions by the gradient path of many points."""
 
 
-def _loss(network: PlayerNetwork, lesson: _Lesson, config: "NetworkConfig") -> torch.Tensor:
+def explanation_loss(
+    network: PlayerNetwork, lesson: Lesson, config: "NetworkConfig"
+) -> torch.Tensor:
     """Return the error over coalitions and over the path, each in proportion to its own size."""
     found = network(lesson.vectors, lesson.gradients, lesson.present, lesson.widths)
     found = _closed(found[:, 0], lesson)
@@ -98,16 +115,17 @@ def _loss(network: PlayerNetwork, lesson: _Lesson, config: "NetworkConfig") -> t
     return _coalition_error(found, lesson) + config.distillation * distilled.mean()
 
 
-def _coalition_error(found: torch.Tensor, lesson: _Lesson) -> torch.Tensor:
+def _coalition_error(found: torch.Tensor, lesson: Lesson) -> torch.Tensor:
     """Return the mean squared error of Σφ against v(S) − v(none), over what chance would leave."""
     foretold = torch.einsum("pcn,pn->pc", lesson.coalitions, found)
     # What is left of v(S) when each player counts the same.
     share = lesson.coalitions.sum(-1) / lesson.present.sum(2).clamp(min=1)
     spread = ((lesson.gained - share * lesson.full[:, None]) ** 2).mean(1)
-    return (((foretold - lesson.gained) ** 2).mean(1) / _size(spread)).mean()
+    # Detached, so that nothing is gained by larger scores where the recommender learns, too.
+    return (((foretold - lesson.gained) ** 2).mean(1) / _size(spread).detach()).mean()
 
 
-def _closed(found: torch.Tensor, lesson: _Lesson) -> torch.Tensor:
+def _closed(found: torch.Tensor, lesson: Lesson) -> torch.Tensor:
     """Share the gap out as `close_gaps` does."""
     weights = found.abs().detach()
     gaps = lesson.full - found.sum(1)
@@ -119,15 +137,29 @@ def _size(values: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _error(network: PlayerNetwork, held_out: list[_Lesson], config: "NetworkConfig") -> float:
-    return float(np.mean([_loss(network, lesson, config).item() for lesson in held_out]))
+def _error(network: PlayerNetwork, held_out: list[Lesson], config: "NetworkConfig") -> float:
+    losses = [explanation_loss(network, lesson, config).item() for lesson in held_out]
+    return float(np.mean(losses))
 
 
 def _state(network: PlayerNetwork) -> dict[str, torch.Tensor]:
     return copy.deepcopy(network.state_dict())
 
 
-class _Source:
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What lessons are drawn by."""
+
+    random: np.random.Generator
+    generator: torch.Generator
+
+    @classmethod
+    def of(cls, seed: int) -> "Chance":
+        """Return the same chance for the same seed."""
+        return cls(np.random.default_rng(seed), torch.Generator().manual_seed(seed))
+
+
+class Source:
     """Draws users with parts of their histories, items for them, and coalitions of both."""
 
     def __init__(
@@ -135,22 +167,31 @@ class _Source:
         recommender: DifferentiableRecommender[Any],
         dataset: Dataset,
         config: "NetworkConfig",
+        chance: Chance,
     ) -> None:
         self._recommender, self._dataset, self._config = recommender, dataset, config
         self._items = torch.from_numpy(recommender.item_vectors())
         self._biases = torch.from_numpy(recommender.item_biases())
-        self._random = np.random.default_rng(config.seed)
-        self._generator = torch.Generator().manual_seed(config.seed)
+        self._random, self._generator = chance.random, chance.generator
         self._users = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
         if not len(self._users):
             raise ArgumentError("no user has an event; there is nothing to explain")
         self._points, _ = quadrature(config.n_points)
         self._fine_points, self._fine_weights = quadrature(_DISTILLED_POINTS)
 
-    def draw(self, n_pairs: int, n_coalitions: int) -> _Lesson:
-        """Draw pairs, and let the recommender say what it makes of them."""
-        histories = self._histories(n_pairs)
-        rows, items = np.arange(n_pairs), self._choose_items(histories)
+    def draw(self, n_pairs: int, n_coalitions: int) -> Lesson:
+        """Draw users, and let the recommender say what it makes of them."""
+        users = self._random.choice(self._users, n_pairs)
+        with torch.no_grad():
+            return self.lesson(self._dataset.histories(users), n_coalitions)
+
+    def lesson(self, histories: Histories, n_coalitions: int) -> Lesson:
+        """Draw parts of histories and an item for each, and let the recommender speak of them.
+
+        Where gradients are followed, they reach its weights from v(S), and from nothing else.
+        """
+        histories = self._thinned(histories)
+        rows, items = np.arange(len(histories)), self._choose_items(histories)
         pairs = Pairs(rows.astype(np.int32), items)
         counts = Players.of(histories, self._dataset.item_features, pairs).counts_by_kind()
         most = counts.max(axis=0)
@@ -162,15 +203,16 @@ class _Source:
             histories, rows, items[:, None].astype(np.int64), widths
         )
         points = torch.cat([self._points, self._fine_points])
-        gradients, bases = path_gradients(self._recommender, embedded, present[:, None], points)
+        gradients, _ = path_gradients(self._recommender, embedded, present[:, None], points)
         gradients, fine = gradients.split([len(self._points), len(self._fine_points)], 2)
         coalitions = draw_coalitions(present, n_coalitions, self._generator)
-        asked = torch.cat([present[:, None].float(), coalitions], 1)
-        with torch.no_grad():
-            values = self._recommender.pair_values(embedded, asked[:, None])[:, 0]
-        gained = values - bases
-        return _Lesson(
-            self._recommender.player_vectors(embedded),
+        everybody = present[:, None].float()
+        asked = torch.cat([torch.zeros_like(everybody), everybody, coalitions], 1)
+        values = self._recommender.pair_values(embedded, asked[:, None])[:, 0]
+        gained = values[:, 1:] - values[:, :1]
+        of_user, of_item = self._recommender.player_vectors(embedded)
+        return Lesson(
+            (of_user.detach(), of_item.detach()),
             gradients,
             present[:, None],
             widths,
@@ -180,10 +222,9 @@ class _Source:
             (fine[:, 0] * self._fine_weights[:, None]).sum(1),
         )
 
-    def _histories(self, n_rows: int) -> Histories:
-        """Draw users; half of them with a random part of their events, down to one in ten."""
-        histories = self._dataset.histories(self._random.choice(self._users, n_rows))
-        counts = histories.counts()
+    def _thinned(self, histories: Histories) -> Histories:
+        """Leave half of the histories a random part of their events, down to one in ten."""
+        counts, n_rows = histories.counts(), len(histories)
         rate = np.where(np.arange(n_rows) % 2, 1.0, self._random.uniform(0.1, 1.0, n_rows))
         rate = np.minimum(rate, self._config.max_events / np.maximum(counts, 1))
         kept = self._random.random(counts.sum()) < np.repeat(rate, counts)

@@ -13,6 +13,8 @@ from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
 from whyrec.explain.attribution import Attributions, Players, close_gaps
 from whyrec.explain.batches import batches
+from whyrec.explain.interactions import Interactions, PlayerPairs
+from whyrec.explain.path_interactions import interactions_by_gradients
 from whyrec.models.recommender import DifferentiableRecommender, Recommender
 from whyrec.types import Float32Array, Float64Array
 
@@ -78,6 +80,12 @@ class GradientPath:
             self._points,
             lambda _, gradients, __, ___: (gradients * self._weights[:, None]).sum(2),
             "path",
+        )
+
+    def interactions(self, histories: Histories, pairs: Pairs, chosen: PlayerPairs) -> Interactions:
+        """Return what chosen players are worth together; see `InteractionExplainer`."""
+        return interactions_by_gradients(
+            self._recommender, histories, pairs, chosen, (self._points, self._weights), "path"
         )
 
     def arrays(self) -> dict[str, Float32Array]:

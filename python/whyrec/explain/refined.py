@@ -13,7 +13,8 @@ from whyrec.errors import ArgumentError, StorageError
 from whyrec.explain.attribution import Attributions, close_gaps
 from whyrec.explain.corrections import Corrections, correct, strongest
 from whyrec.explain.drawn_items import draw_best
-from whyrec.explain.explainer import Explainer, ExplainerConfig
+from whyrec.explain.explainer import Explainer, ExplainerConfig, interacting
+from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.explain.network import NetworkConfig
 from whyrec.models.recommender import Recommender
 from whyrec.settings import check_numbers
@@ -169,6 +170,14 @@ class Refined:
             ),
             shares,
         )
+
+    def interactions(self, histories: Histories, pairs: Pairs, chosen: PlayerPairs) -> Interactions:
+        """Return those of the other explainer, which are not refined.
+
+        Raises:
+            ArgumentError: it finds none, or a player is none of its pair or is put with itself.
+        """
+        return interacting(self._inner).interactions(histories, pairs, chosen)
 
     def arrays(self) -> dict[str, Float32Array]:
         """Return the weight of the corrections and what the other explainer has learned."""

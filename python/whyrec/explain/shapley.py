@@ -16,6 +16,7 @@ from whyrec.explain.estimators import Estimates, Estimator, Games, estimate
 from whyrec.explain.interaction_sampling import shapley_interactions
 from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.explain.keys import keys_of
+from whyrec.explain.margin import in_catalog
 from whyrec.explain.sampling import Limits, parts
 from whyrec.explain.values import Value, coalition_values, every_value
 from whyrec.models.recommender import Recommender
@@ -134,7 +135,7 @@ class Shapley:
         found = shapley_values(
             self._value(histories, pairs),
             players.counts(),
-            keys_of(histories, pairs),
+            keys_of(histories, in_catalog(self._recommender, pairs)),
             self._config,
         )
         return close_gaps(
@@ -170,7 +171,7 @@ class Shapley:
         found = shapley_interactions(
             self._value(histories, pairs),
             players.counts(),
-            keys_of(histories, pairs),
+            keys_of(histories, in_catalog(self._recommender, pairs)),
             chosen,
             self._config,
         )

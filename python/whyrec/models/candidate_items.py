@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from whyrec.data.features import Features
 from whyrec.models.padding import padded, places
-from whyrec.models.towers import ItemTable
+from whyrec.models.towers import ItemVectors
 from whyrec.types import Int64Array
 
 
@@ -29,8 +30,8 @@ class CandidateItems:
     @classmethod
     def of(
         cls,
-        vectors: ItemTable,
-        biases: ItemTable,
+        vectors: ItemVectors,
+        biases: ItemVectors,
         catalog: Features,
         items: Int64Array,
         width: int,
@@ -45,11 +46,14 @@ class CandidateItems:
             width: places for features.
         """
         chosen = torch.from_numpy(items).to(vectors.identity.device)
+        identities, own = (
+            nn.functional.embedding(chosen, each.identity) for each in (vectors, biases)
+        )
         return cls(
             feature_parts(vectors.of_features, catalog, items, width),
             feature_parts(biases.of_features, catalog, items, width)[..., 0],
-            vectors.identity[chosen],
-            biases.identity[chosen, 0],
+            identities,
+            own[..., 0],
         )
 
     def held_against(self, vectors: torch.Tensor, biases: torch.Tensor) -> "CandidateItems":
@@ -99,5 +103,5 @@ def feature_parts(
         return of_features.new_zeros((*at.shape, of_features.shape[1]))
     weights = padded(torch.from_numpy(catalog.weights).to(of_features.device), at)
     tokens = padded(torch.from_numpy(catalog.tokens).to(of_features.device), at).long()
-    parts: torch.Tensor = weights[..., None] * of_features[tokens]
+    parts: torch.Tensor = weights[..., None] * nn.functional.embedding(tokens, of_features)
     return parts

@@ -20,5 +20,7 @@ def padded(entries: torch.Tensor, at: Int64Array) -> torch.Tensor:
     if not len(entries):
         return entries.new_zeros((*at.shape, *rest))
     present = torch.from_numpy(at >= 0).to(entries.device)
-    gathered = entries[torch.from_numpy(np.maximum(at, 0)).to(entries.device)]
+    chosen = torch.from_numpy(np.maximum(at, 0)).to(entries.device)
+    # By index_select, since the gradient of indexing adds up in an order that differs.
+    gathered = entries.index_select(0, chosen.flatten()).reshape(*at.shape, *rest)
     return gathered * present.reshape(*at.shape, *(1 for _ in rest))

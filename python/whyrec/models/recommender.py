@@ -187,6 +187,38 @@ class TwoStageRecommender(Recommender, Protocol):
         ...
 
 
+class Companion(Protocol):
+    """What is trained in the same steps as a recommender, and has a say in them."""
+
+    learning_rate: float
+
+    def start(self, recommender: DifferentiableRecommender[Any]) -> list[torch.nn.Parameter]:
+        """Return what is learned beside the recommender, made for it."""
+        ...
+
+    def loss(
+        self, recommender: DifferentiableRecommender[Any], histories: Histories
+    ) -> torch.Tensor:
+        """Return what is added to the loss of a step.
+
+        Args:
+            recommender: as it is in this step; gradients reach its weights.
+            histories: of the users of the step.
+        """
+        ...
+
+
+@runtime_checkable
+class CompanionableConfig(Protocol):
+    """The settings of a recommender that can be trained beside a companion."""
+
+    def fit_beside(
+        self, dataset: Dataset, companion: Companion, *, progress: bool = True
+    ) -> Recommender:
+        """Do what `fit` does, with the companion's loss added in each step."""
+        ...
+
+
 class RecommenderConfig(Protocol):
     """The settings of one kind of recommender, which also fit it."""
 

@@ -1,6 +1,8 @@
 """The two towers as a network: items, histories and attributes become vectors."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -18,6 +20,47 @@ from whyrec.models.history_inputs import (
 
 _ROWS = 64
 """Rows of one call of the residual network: always as many, so that a row's bits never change."""
+
+
+class ItemVectors(Protocol):
+    """A vector per item, in two parts."""
+
+    @property
+    def identity(self) -> torch.Tensor:
+        """float32 [n_items, dimension]: what belongs to the item alone."""
+        ...
+
+    @property
+    def of_features(self) -> torch.Tensor:
+        """float32 [n_tokens, dimension]: what belongs to each feature value."""
+        ...
+
+    def __call__(self, features: Features, kept: torch.Tensor | None = None) -> torch.Tensor:
+        """Return float32 [n_items, dimension]; kept says which feature values are there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SummedVectors:
+    """The vectors of two tables together, which go on learning each by itself."""
+
+    tables: "tuple[ItemTable, ItemTable]"
+
+    @property
+    def identity(self) -> torch.Tensor:
+        """float32 [n_items, dimension]: what belongs to the item alone."""
+        return self.tables[0].identity + self.tables[1].identity
+
+    @property
+    def of_features(self) -> torch.Tensor:
+        """float32 [n_tokens, dimension]: what belongs to each feature value."""
+        return self.tables[0].of_features + self.tables[1].of_features
+
+    def __call__(self, features: Features, kept: torch.Tensor | None = None) -> torch.Tensor:
+        """Return float32 [n_items, dimension]; kept says which feature values are there."""
+        one, other = self.tables
+        vectors: torch.Tensor = one(features, kept) + other(features, kept)
+        return vectors
 
 
 class ItemTable(nn.Module):

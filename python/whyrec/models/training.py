@@ -1,5 +1,7 @@
 """Trains the towers by a softmax over held-out events, with random events and fields left out."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,13 +9,15 @@ import torch
 from tqdm.auto import tqdm
 
 from whyrec.data.dataset import Dataset
+from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.models.early_stopping import Pace, descend, train_to_best
 from whyrec.models.popularity import log_popularity
+from whyrec.models.recommender import Companion, DifferentiableRecommender
 from whyrec.models.start import Factors, Learned, LinearModel
 from whyrec.models.targets import sampled_losses, weights_of_kinds, whole_losses
-from whyrec.models.towers import Towers
+from whyrec.models.towers import ItemVectors, SummedVectors, Towers
 from whyrec.models.validation import Calibration, Validation, hold_out
 from whyrec.types import BoolArray, Int64Array
 
@@ -21,7 +25,21 @@ if TYPE_CHECKING:  # the config trains, so it imports this module
     from whyrec.models.two_tower import TwoTowerConfig
 
 
-def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Learned[Towers]:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What learns in the same steps, and what makes of the towers the recommender that it sees."""
+
+    companion: Companion
+
+    recommender: Callable[
+        [Towers, Features, ItemVectors, ItemVectors], DifferentiableRecommender[Any]
+    ]
+    """From towers, item features, and vectors of items as events and as candidates."""
+
+
+def train(
+    dataset: Dataset, config: "TwoTowerConfig", *, progress: bool, beside: Beside | None = None
+) -> Learned[Towers]:
     """Train as long as held-out events are ranked better.
 
     The vectors of items start as factors of the events, which know the events of every user that
@@ -35,7 +53,7 @@ def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Lear
     """
     part, validation = hold_out(dataset, config.validation_share, config.seed)
     model = LinearModel.chosen(part, validation, config)
-    training = _Training(part, model, config, progress=progress)
+    training = _Training(part, model, config, progress=progress, beside=beside)
     share = training.run(validation)
     prior_scale = share * training.calibration.prior
     return Learned(training.towers, part, validation, model, training.whole, prior_scale)
@@ -45,7 +63,13 @@ class _Training:
     """The towers while they learn: their tables hold what is added to the factors."""
 
     def __init__(
-        self, dataset: Dataset, model: LinearModel, config: "TwoTowerConfig", *, progress: bool
+        self,
+        dataset: Dataset,
+        model: LinearModel,
+        config: "TwoTowerConfig",
+        *,
+        progress: bool,
+        beside: Beside | None,
     ) -> None:
         self._dataset, self._config = dataset, config
         self._kind_weights = weights_of_kinds(dataset, config.kind_weights)
@@ -72,7 +96,7 @@ class _Training:
             )
             for fold in tqdm(folds, "recommender, factors", disable=not progress)
         ]
-        self._progress = progress
+        self._progress, self._beside = progress, beside
 
     @property
     def _prior(self) -> torch.Tensor:
@@ -86,6 +110,10 @@ class _Training:
         with torch.no_grad():
             self.towers.log_scale.fill_(np.log(self.calibration.scale))
         optimizer = _optimizer(self.towers, config)
+        if self._beside is not None:
+            companion = self._beside.companion
+            learned = companion.start(self._recommender(self._beside, self.whole))
+            optimizer.add_param_group({"params": learned, "lr": companion.learning_rate})
         if validation is None:
             for step in range(config.evaluate_every * config.patience):
                 self._step(optimizer, step)
@@ -114,12 +142,21 @@ class _Training:
         if not len(users):
             return
         users = self._random.choice(users, min(self._config.batch_size, len(users)), replace=False)
-        histories = self._dataset.histories(users)
+        histories, factors = self._dataset.histories(users), self._folds[fold]
         _, events = gather_rows(self._dataset.interactions.offsets, users)
         is_target = self._fold_of_event[events] == fold
         is_input = draw_inputs(histories, ~is_target, self._random)
-        loss = self._loss(histories, is_input, is_target, self._folds[fold])
+        loss = self._loss(histories, is_input, is_target, factors)
+        if self._beside is not None:
+            recommender = self._recommender(self._beside, factors)
+            loss = loss + self._beside.companion.loss(recommender, histories)
         descend(self.towers, optimizer, loss, self._config.learning_rate)
+
+    def _recommender(self, beside: Beside, factors: Factors) -> DifferentiableRecommender[Any]:
+        """Return the recommender as it is now, by some factors."""
+        events = SummedVectors((factors.events, self.towers.events))
+        items = SummedVectors((factors.items, self.towers.items))
+        return beside.recommender(self.towers, self._dataset.item_features, events, items)
 
     @torch.no_grad()
     def _scores(self, histories: Histories, _: Int64Array) -> torch.Tensor:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
@@ -17,11 +18,11 @@ from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
 from whyrec.models.padding import padded, places
-from whyrec.models.recommender import HeldOutFit
+from whyrec.models.recommender import Companion, HeldOutFit
 from whyrec.models.start import check_l2
 from whyrec.models.targets import check_kind_weights
-from whyrec.models.towers import Towers
-from whyrec.models.training import train
+from whyrec.models.towers import ItemVectors, Towers
+from whyrec.models.training import Beside, train
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array, Int64Array
 
@@ -139,6 +140,14 @@ class TwoTowerConfig:
         )
         return HeldOutFit(whole, part, learned.part, learned.held_out)
 
+    def fit_beside(
+        self, dataset: Dataset, companion: Companion, *, progress: bool = True
+    ) -> "TwoTower":
+        """Do what `fit` does, with the companion's loss added in each step."""
+        beside = Beside(companion, TwoTower.learning)
+        learned = train(dataset, self, progress=progress, beside=beside)
+        return TwoTower(learned.with_events(dataset), dataset.item_features)
+
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "TwoTower":
         """Build the recommender from its stored arrays.
 
@@ -170,9 +179,30 @@ class TwoTower:
     """score(u, i) = q(history, attributes) · v(item) + bias(item); see `Towers` for q and v."""
 
     def __init__(self, towers: Towers, item_features: Features) -> None:
-        self.item_features = item_features
-        self._towers = towers.eval().requires_grad_(False)
-        self._event_vectors = towers.events(item_features)
+        towers.eval().requires_grad_(False)
+        self._be(towers, item_features, towers.events, towers.items)
+
+    @classmethod
+    def learning(
+        cls, towers: Towers, item_features: Features, events: ItemVectors, items: ItemVectors
+    ) -> "TwoTower":
+        """Return the recommender in the midst of training: gradients reach the weights.
+
+        Args:
+            towers: with what is learned so far.
+            item_features: one row per item.
+            events: vectors of items as events, as they are now.
+            items: vectors of items as candidates.
+        """
+        learning = cls.__new__(cls)
+        learning._be(towers, item_features, events, items)
+        return learning
+
+    def _be(
+        self, towers: Towers, item_features: Features, events: ItemVectors, items: ItemVectors
+    ) -> None:
+        self.item_features, self._towers, self._items = item_features, towers, items
+        self._event_vectors = events(item_features)
         self._gates = self._event_vectors @ towers.gate_of_vector
 
     @property
@@ -198,7 +228,7 @@ class TwoTower:
     @torch.no_grad()
     def item_vectors(self, features: Features | None = None) -> Float32Array:
         """Return float32 [n_items, dimension]: one vector per item, with its features or others."""
-        vectors = self._towers.items(features or self.item_features)
+        vectors = self._items(features or self.item_features)
         return np.asarray(vectors.cpu(), np.float32)
 
     @torch.no_grad()
@@ -214,7 +244,6 @@ class TwoTower:
         by_kind = check_coalitions(coalitions, histories, self.item_features, pairs)
         return evaluate_coalitions(self, histories, pairs, coalitions, by_kind)
 
-    @torch.no_grad()
     def embed_pairs(
         self,
         histories: Histories,
@@ -228,8 +257,8 @@ class TwoTower:
         at = places(histories.offsets, every_row, widths[0])
         history = padded(torch.from_numpy(histories.items).long().to(device), at)
         terms = towers.event_terms(
-            self._event_vectors[history],
-            self._gates[history],
+            nn.functional.embedding(history, self._event_vectors),
+            nn.functional.embedding(history, self._gates),
             padded(towers.context(histories), at),
             torch.from_numpy(at >= 0).to(device),
         )
@@ -238,7 +267,7 @@ class TwoTower:
         )
         attributes = padded(parts, places(row_offsets, every_row, widths[1]))
         candidates = CandidateItems.of(
-            towers.items, towers.biases, self.item_features, items, widths[2]
+            self._items, towers.biases, self.item_features, items, widths[2]
         )
         return EmbeddedPairs(terms, attributes, candidates)
 

@@ -65,6 +65,17 @@ class Ranking:
         offsets = offsets_of(np.minimum(np.diff(self.offsets), k))
         return Ranking(offsets, self.items[order], scores[order])
 
+    def parted(self, k: int) -> "tuple[Ranking, Ranking]":
+        """Return the first k items of each query, and those after them."""
+        offsets = self.offsets
+        place = np.arange(len(self.items)) - np.repeat(offsets[:-1], np.diff(offsets))
+        cuts = offsets_of(np.diff(offsets).clip(max=k))
+        first, rest = np.flatnonzero(place < k), np.flatnonzero(place >= k)
+        return (
+            Ranking(cuts, self.items[first], self.scores[first]),
+            Ranking(offsets - cuts, self.items[rest], self.scores[rest]),
+        )
+
     def renumbered(self, items: Int32Array) -> "Ranking":
         """Return the ranking of a shard with the item indices of the whole catalog.
 

@@ -1,6 +1,7 @@
 """Puts ranked items and their breakdowns together into what the SDK answers with."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,6 +24,7 @@ def recommendations_of(
     *,
     k: int,
     breakdowns: Sequence[Breakdown] | None = None,
+    against: tuple[Int64Array, Int32Array] | None = None,
 ) -> list[Recommendations]:
     """Return the answer for each user of a batch.
 
@@ -34,7 +36,10 @@ def recommendations_of(
         items: int32 [n_ranked], item index, best first in each row.
         scores: [n_ranked], the logit that ranked each item.
         k: how many items were asked for.
-        breakdowns: how each of the scores comes about; None answers without reasons.
+        breakdowns: how each of the scores comes about, or how far it is above those of others;
+            None answers without reasons.
+        against: which others: offsets, int64 [n_rows + 1], and item indices, int32, row by row;
+            None if the breakdowns are of the scores themselves.
     """
     ranks = np.arange(len(items)) - np.repeat(offsets[:-1], np.diff(offsets)) + 1
     ranked = [
@@ -42,13 +47,13 @@ def recommendations_of(
         for rank, item, score in zip(ranks.tolist(), items.tolist(), scores.tolist(), strict=True)
     ]
     if breakdowns is not None:
-        ranked = [
-            _explained(each, breakdown) for each, breakdown in zip(ranked, breakdowns, strict=True)
-        ]
+        tell = _explained if against is None else _held_against
+        ranked = [tell(each, breakdown) for each, breakdown in zip(ranked, breakdowns, strict=True)]
+    rivals = [()] * len(histories) if against is None else _ids_of(dataset, *against)
     return [
-        Recommendations(user_id, tuple(ranked[start:end]), k, n_events > 0)
-        for user_id, (start, end), n_events in zip(
-            user_ids, pairwise(offsets.tolist()), histories.counts().tolist(), strict=True
+        Recommendations(user_id, tuple(ranked[start:end]), k, n_events > 0, others)
+        for user_id, (start, end), n_events, others in zip(
+            user_ids, pairwise(offsets.tolist()), histories.counts().tolist(), rivals, strict=True
         )
     ]
 
@@ -101,3 +106,14 @@ def _explained(ranked: Recommendation, breakdown: Breakdown) -> Recommendation:
         breakdown.efficiency_gap + (ranked.score - breakdown.score),
         breakdown.tier,
     )
+
+
+def _held_against(ranked: Recommendation, breakdown: Breakdown) -> Recommendation:
+    # It is the margin that the parts add up to.
+    told = _explained(replace(ranked, score=breakdown.score), breakdown)
+    return replace(told, score=ranked.score, margin=breakdown.score)
+
+
+def _ids_of(dataset: Dataset, offsets: Int64Array, items: Int32Array) -> list[tuple[Hashable, ...]]:
+    ids = [dataset.items[item] for item in items.tolist()]
+    return [tuple(ids[start:end]) for start, end in pairwise(offsets.tolist())]

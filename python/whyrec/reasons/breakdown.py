@@ -10,9 +10,11 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.errors import ArgumentError
 from whyrec.explain.attribution import Attributions
+from whyrec.explain.interactions import Interactions
 from whyrec.reasons.field_groups import group_by_field
-from whyrec.reasons.grouping import Grouping, group_by_item
+from whyrec.reasons.grouping import Picked, group_by_item
 from whyrec.reasons.narrator import Narrator
+from whyrec.reasons.partners import partners_of
 from whyrec.reasons.reason import Reason
 from whyrec.reasons.text import ENGLISH, Wording
 from whyrec.types import Float64Array, Int64Array
@@ -45,6 +47,7 @@ def build_reasons(
     *,
     max_reasons: int | None = None,
     group_by: str | None = None,
+    interactions: Interactions | None = None,
     wording: Wording = ENGLISH,
 ) -> list[Breakdown]:
     """Break the scores of a batch of pairs down into reasons.
@@ -56,6 +59,8 @@ def build_reasons(
         max_reasons: how many reasons each pair has at most; None gives all of them.
         group_by: a categorical field or a field of tags of the items; items of the history that
             share a value of it become one reason.
+        interactions: of each event with each feature of every pair: a reason from history is then
+            told with the feature that it goes with best. None tells it without.
         wording: what puts the reasons into words.
 
     Raises:
@@ -75,7 +80,15 @@ def build_reasons(
     offsets, chosen = strongest(grouping.offsets, contributions, most, Strength.ABSOLUTE)
     others = contributions.copy()
     others[chosen] = 0.0
-    reasons = _write(dataset, histories, attributions, grouping, chosen, contributions, wording)
+    picked, strengths = grouping.pick(chosen), contributions[chosen]
+    partners = (
+        {}
+        if interactions is None
+        else partners_of(dataset, attributions, picked, strengths, interactions)
+    )
+    narrator = Narrator(dataset, histories, attributions, wording)
+    shares = _shares(attributions, picked, strengths)
+    reasons = narrator.tell(picked, strengths, shares, partners)
     return [
         Breakdown(score, base_value, tuple(reasons[start:end]), other, gap, attributions.tier)
         for score, base_value, (start, end), other, gap in zip(
@@ -89,23 +102,14 @@ def build_reasons(
     ]
 
 
-def _write(
-    dataset: Dataset,
-    histories: Histories,
-    attributions: Attributions,
-    grouping: Grouping,
-    chosen: Int64Array,
-    contributions: Float64Array,
-    wording: Wording,
-) -> list[Reason]:
-    """Write one reason per chosen group; contributions are those of all groups."""
-    picked = grouping.pick(chosen)
+def _shares(
+    attributions: Attributions, picked: Picked, contributions: Float64Array
+) -> Float64Array:
+    """Return float64 [n_picked]: contributions over the absolute ones of all players of a pair."""
     absolute = np.abs(attributions.contributions)
     totals = _totals(attributions.players.offsets, absolute)[picked.pairs]
     # Where nothing contributes, every share is 0.
-    shares = contributions[chosen] / np.where(totals > 0, totals, 1)
-    narrator = Narrator(dataset, histories, attributions, wording)
-    return narrator.tell(picked, contributions[chosen], shares)
+    return contributions / np.where(totals > 0, totals, 1)
 
 
 def _totals(offsets: Int64Array, values: Float64Array) -> Float64Array:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,8 @@ _COLUMNS: dict[str, pa.DataType | None] = {
     "share": pa.float64(),
     "confidence": pa.float64(),
     "text": pa.string(),
+    "partner": pa.string(),
+    "interaction": pa.float64(),
     "n_players": pa.int64(),
 }
 """Every column of a table of results; None where the type is that of the ids."""
@@ -52,6 +55,7 @@ def reason_dict(reason: Reason) -> dict[str, object]:
         "share": reason.share,
         "confidence": reason.confidence,
         "text": reason.text,
+        "partner": None if reason.partner is None else asdict(reason.partner),
         "n_players": reason.n_players,
         "players": list(reason.players),
     }
@@ -63,8 +67,17 @@ def rows_of(head: Row, reasons: Iterable[Reason]) -> list[Row]:
     for number, reason in enumerate(reasons, start=1):
         body = reason_dict(reason)
         texts = {name: text_of(body[name]) for name in ("source", "value")}
-        rows.append({**head, "reason": number, **body, **texts})
+        rows.append({**head, "reason": number, **body, **texts, **_partner_cells(reason)})
     return rows or [head]
+
+
+def _partner_cells(reason: Reason) -> Row:
+    """Return the partner in two columns: what it is, and what it is worth with the reason."""
+    partner = reason.partner
+    if partner is None:
+        return {"partner": None, "interaction": None}
+    told = f"{partner.field}: {text_of(partner.value)}"
+    return {"partner": told, "interaction": partner.interaction}
 
 
 def arrow_table(rows: Iterable[Row], leave_out: frozenset[str] = frozenset()) -> pa.Table:

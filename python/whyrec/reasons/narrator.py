@@ -1,6 +1,6 @@
 """Looks up what the players of an explanation stand for, and tells it in words."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from whyrec.data.interactions import Histories
 from whyrec.data.rows import gather_rows
 from whyrec.explain.attribution import Attributions, PlayerKind
 from whyrec.reasons.grouping import Picked
-from whyrec.reasons.reason import Reason, ReasonKind
+from whyrec.reasons.reason import Partner, Reason, ReasonKind
 from whyrec.reasons.text import Wording
 from whyrec.types import BoolArray, Float64Array, Int64Array
 
@@ -41,11 +41,19 @@ class Narrator:
         self._wording = wording
 
     def tell(
-        self, picked: Picked, contributions: Float64Array, shares: Float64Array
+        self,
+        picked: Picked,
+        contributions: Float64Array,
+        shares: Float64Array,
+        partners: Mapping[int, Partner],
     ) -> list[Reason]:
         """Return one reason per picked group.
 
-        contributions: float64 [n_picked], in logits; shares: float64 [n_picked].
+        Args:
+            picked: the groups.
+            contributions: float64 [n_picked], in logits.
+            shares: float64 [n_picked].
+            partners: of those groups that have one, by place among the picked.
         """
         kinds = self._players.kinds[picked.players[picked.offsets[:-1]]]
         is_shared = np.zeros(len(kinds), bool)
@@ -73,9 +81,23 @@ class Narrator:
             zip(numbers, spans, strict=True)
         ):
             kind, source, value, event, text = told[index]
+            partner = partners.get(index)
+            if partner is not None:
+                text = self._wording.with_partner(text, partner.field, partner.value)
             players = tuple(places[start:end])
             reasons.append(
-                Reason(kind, source, value, event, contribution, share, text, players, confidence)
+                Reason(
+                    kind,
+                    source,
+                    value,
+                    event,
+                    contribution,
+                    share,
+                    text,
+                    players,
+                    confidence,
+                    partner,
+                )
             )
         return reasons
 
@@ -170,7 +192,7 @@ class Narrator:
         known: dict[int, tuple[str, object]] = {}
         for position, speaks_against in zip(positions.tolist(), against, strict=True):
             if position not in known:
-                known[position] = _described(features, position)
+                known[position] = described(features, position)
             name, value = known[position]
             text = self._wording.item_feature(name, value, against=speaks_against)
             yield Told(ReasonKind.ITEM_FEATURE, name, value, None, text)
@@ -201,11 +223,12 @@ def _attribute(attributes: Features, row: int, field: int) -> tuple[str, object]
     """Return the name of a user's field, and its value or the tuple of its values."""
     first, last = attributes.offsets[row], attributes.offsets[row + 1]
     in_field = attributes.schema.token_fields[attributes.tokens[first:last]] == field
-    described = [_described(attributes, first + place) for place in np.flatnonzero(in_field)]
-    values = tuple(value for _, value in described)
-    return described[0][0], values if len(values) > 1 else values[0]
+    found = [described(attributes, first + place) for place in np.flatnonzero(in_field)]
+    values = tuple(value for _, value in found)
+    return found[0][0], values if len(values) > 1 else values[0]
 
 
-def _described(features: Features, position: int) -> tuple[str, object]:
+def described(features: Features, position: int) -> tuple[str, object]:
+    """Return the name of the field of one of all feature values, and the value."""
     token, weight = int(features.tokens[position]), float(features.weights[position])
     return features.schema.describe(token, weight)

@@ -22,6 +22,17 @@ class ReasonKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """A feature of the item with which a reason from history counts for more than without."""
+
+    field: str
+    value: object
+
+    interaction: float
+    """What the two are worth together, in logits, beyond each by itself; signed as the reason."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why an item scored as it did, in part."""
 
@@ -57,6 +68,9 @@ class Reason:
 
     None where several players fold into it, and where the explainer states none.
     """
+
+    partner: Partner | None = None
+    """The item's feature that it goes with best; None unless asked for, and where there is none."""
 
     @property
     def n_players(self) -> int:

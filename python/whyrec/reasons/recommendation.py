@@ -20,8 +20,9 @@ class Recommendation:
     """One recommended item.
 
     With reasons, base_value + the contributions of the reasons + other_contribution +
-    efficiency_gap is the score, up to rounding in float64. Without, there are no reasons and
-    base_value, other_contribution, efficiency_gap and tier are None.
+    efficiency_gap is the score, or the margin where there is one, up to rounding in float64.
+    Without, there are no reasons and base_value, other_contribution, efficiency_gap and tier are
+    None.
     """
 
     rank: int
@@ -49,6 +50,12 @@ class Recommendation:
     tier: str | None = None
     """Which explainer found the contributions."""
 
+    margin: float | None = None
+    """How far, in logits, it scores above the mean of the next best, where held against some.
+
+    It is then the margin, not the score, that base value and contributions add up to.
+    """
+
     def to_dict(self) -> dict[str, object]:
         """Return all fields, ids as they are, reasons as dicts."""
         return {**self._head(), "reasons": [reason_dict(reason) for reason in self.reasons]}
@@ -59,6 +66,7 @@ class Recommendation:
             "item_id": self.item_id,
             "label": self.label,
             "score": self.score,
+            "margin": self.margin,
             "base_value": self.base_value,
             "other_contribution": self.other_contribution,
             "efficiency_gap": self.efficiency_gap,
@@ -70,7 +78,8 @@ class Recommendation:
         return f"Recommendation({self.rank}, {self.item_id!r}, score={self.score:.4f}{reasons})"
 
     def __str__(self) -> str:
-        lines = [f"{self.rank}. {self.label} ({self.score:.3f})"]
+        margin = "" if self.margin is None else f", {self.margin:+.3f} beside the next best"
+        lines = [f"{self.rank}. {self.label} ({self.score:.3f}{margin})"]
         return "\n".join(lines + [f"   {reason}" for reason in self.reasons])
 
 
@@ -87,6 +96,9 @@ class Recommendations(Sequence[Recommendation]):
 
     personalised: bool
     """Whether there was a history to answer from."""
+
+    against: tuple[Hashable, ...] = ()
+    """The next best items, where the answer was held against some; best first."""
 
     @property
     def note(self) -> str | None:
@@ -113,6 +125,7 @@ class Recommendations(Sequence[Recommendation]):
             "k": self.k,
             "personalised": self.personalised,
             "note": self.note,
+            "against": list(self.against),
             "recommendations": [each.to_dict() for each in self.recommendations],
         }
 
@@ -139,25 +152,25 @@ class Recommendations(Sequence[Recommendation]):
     def _grid(self) -> Grid:
         who = "a visitor" if self.user_id is None else f"user {self.user_id!r}"
         asked = f" of {self.k}" if len(self) < self.k else ""
-        explained = any(each.tier is not None for each in self)
-        header = ("#", "item", "score", "base", "reasons")
-        rows = [
-            (
-                str(each.rank),
-                each.label,
-                f"{each.score:.3f}",
-                "" if each.base_value is None else f"{each.base_value:.3f}",
-                "\n".join(_reason_lines(each)),
-            )
-            for each in self
-        ]
-        width = 5 if explained else 3
+        beside = f", beside the next {len(self.against)}" if self.against else ""
+        numbers: dict[str, list[float | None]] = {"score": [each.score for each in self]}
+        if self.against:
+            numbers["margin"] = [each.margin for each in self]
+        if any(each.tier is not None for each in self):
+            numbers["base"] = [each.base_value for each in self]
+        columns = {
+            "#": [str(each.rank) for each in self],
+            "item": [each.label for each in self],
+            **{name: [_shown(each) for each in column] for name, column in numbers.items()},
+        }
+        if "base" in numbers:
+            columns["reasons"] = ["\n".join(_reason_lines(each)) for each in self]
         return Grid(
-            f"{len(self)}{asked} recommendations for {who}",
-            header[:width],
-            tuple(row[:width] for row in rows),
+            f"{len(self)}{asked} recommendations for {who}{beside}",
+            tuple(columns),
+            tuple(zip(*columns.values(), strict=True)),
             self.note,
-            frozenset({"#", "score", "base"}),
+            frozenset({"#", *numbers}),
         )
 
     def __repr__(self) -> str:
@@ -178,14 +191,15 @@ class Recommendations(Sequence[Recommendation]):
 def recommendations_to_arrow(batch: Iterable[Recommendations]) -> pa.Table:
     """Return the answers for many users as one table with the columns of each one's `to_arrow`."""
     return arrow_table(
-        (
-            row
-            for answer in batch
-            for each in answer
-            for row in rows_of({"user_id": answer.user_id, **each._head()}, each.reasons)
-        ),
-        leave_out=frozenset({"margin"}),
+        row
+        for answer in batch
+        for each in answer
+        for row in rows_of({"user_id": answer.user_id, **each._head()}, each.reasons)
     )
+
+
+def _shown(number: float | None) -> str:
+    return "" if number is None else f"{number:.3f}"
 
 
 def _reason_lines(recommendation: Recommendation) -> list[str]:

@@ -28,6 +28,10 @@ class Wording(Protocol):
         """Word a feature value of the recommended item."""
         ...
 
+    def with_partner(self, said: str, field: str, value: object) -> str:
+        """Add to a reason from history the feature of the item that makes it count for more."""
+        ...
+
 
 _VERBS: Mapping[str, str] = MappingProxyType(
     {
@@ -106,6 +110,13 @@ class English:
     def item_feature(self, field: str, value: object, *, against: bool) -> str:
         """Word a feature: "Because of its genres: Comedy"."""
         return f"{_because_of(against)} its {field}: {self._named(value)}"
+
+    def with_partner(self, said: str, field: str, value: object) -> str:
+        """Add a partner: "Because you watched Alien, all the more since this has genres: Horror".
+
+        It is said of what speaks against the item, too.
+        """
+        return f"{said}, all the more since this has {field}: {self._named(value)}"
 
     def _named(self, value: object) -> str:
         if not isinstance(value, tuple):
