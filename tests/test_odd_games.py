@@ -27,6 +27,7 @@ from whyrec import (
 )
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
+from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.explain import ExplainerConfig, Players
@@ -171,8 +172,8 @@ class NoQueries(TwoTower):
 class NoItem(TwoTower):
     """Two towers without a vector of items 2 and 5."""
 
-    def item_vectors(self) -> Float32Array:
-        vectors = super().item_vectors()
+    def item_vectors(self, features: Features | None = None) -> Float32Array:
+        vectors = super().item_vectors(features)
         vectors[[2, 5]] = np.nan
         return vectors
 

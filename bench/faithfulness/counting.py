@@ -1,10 +1,12 @@
 """A recommender that counts what is asked of it, so that methods can be compared by their cost."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.features import Features
@@ -69,7 +71,7 @@ class CountingRecommender:
         self.n_coalitions += int(coalitions.counts.sum())
         return self._recommender.coalition_values(histories, pairs, coalitions)
 
-    def arrays(self) -> dict[str, Float32Array]:
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return every learned array, by name."""
         return self._recommender.arrays()
 

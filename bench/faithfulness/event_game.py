@@ -1,10 +1,12 @@
 """The game that the papers play: events are the players, and all else that is known is context."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
@@ -76,7 +78,7 @@ class EventGame:
         whole = with_all_features(coalitions, np.arange(len(pairs)), histories, features, pairs)
         return self._recommender.coalition_values(histories, pairs, whole)
 
-    def arrays(self) -> dict[str, Float32Array]:
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return every learned array, by name."""
         return self._recommender.arrays()
 

@@ -283,7 +283,7 @@ class Pipeline:
             excluded = Candidates(histories.items, histories.offsets).union(
                 Candidates.shared(np.array([item]))
             )
-            others = self._top_k(askers, against, excluded).items
+            others = self._top_k(askers, against, excluded)
         else:
             if isinstance(against, str | bytes):
                 raise ArgumentError(f"against must be a list of ids or a number, not {against!r}")

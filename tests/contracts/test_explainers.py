@@ -261,7 +261,7 @@ def test_a_player_that_the_model_cannot_see_gets_nothing(
         "ranker": ranker_config,
     }
     if fitted.of in learned:
-        arrays = fitted.recommender.arrays()
+        arrays = dict(fitted.recommender.arrays())
         unseen = (
             "attributes",
             "absent_fields",

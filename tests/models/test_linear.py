@@ -7,7 +7,14 @@ import whyrec.models.linear as linear
 from whyrec.data.dataset import Dataset
 from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
-from whyrec.models.linear import EASE, EASEConfig, ease_factors, interaction_matrix
+from whyrec.models.linear import (
+    EASE,
+    EASEConfig,
+    LeadingDirections,
+    interaction_matrix,
+    stacked_matrix,
+    window_matrix,
+)
 from whyrec.types import Float64Array
 
 
@@ -108,7 +115,7 @@ def test_factors_of_full_rank_give_the_weights_of_ease(l2: float) -> None:
     dense = drawn_matrix(60, 20).toarray()
     dense[:, 7] = 0  # so the rank is below both sides
     matrix = scipy.sparse.csr_matrix(dense)
-    inward, outward = ease_factors(matrix, 24, l2, seed=0)
+    inward, outward = LeadingDirections.of(matrix, 24, seed=0).ease_factors(24, l2)
     assert inward.shape == outward.shape == (20, 24)
     assert inward.dtype == outward.dtype == np.float32
     products = inward.astype(np.float64) @ outward.T
@@ -116,9 +123,33 @@ def test_factors_of_full_rank_give_the_weights_of_ease(l2: float) -> None:
     np.testing.assert_allclose(products, textbook(matrix, l2), rtol=1e-3, atol=1e-5)
 
 
+def test_a_window_is_some_events_of_one_user_in_a_row(shop: Dataset) -> None:
+    interactions = shop.interactions
+    found = window_matrix(interactions, shop.n_items, 3).toarray()
+    expected = []
+    for user in range(shop.n_users):
+        items = interactions.items[interactions.offsets[user] : interactions.offsets[user + 1]]
+        expected += [
+            np.bincount(items[start : start + 3], minlength=shop.n_items) > 0
+            for start in range(0, len(items), 3)
+        ]
+    np.testing.assert_array_equal(found, np.array(expected))
+    assert len(found) > shop.n_users
+
+
+def test_windows_are_further_rows_of_the_matrix(shop: Dataset) -> None:
+    whole = interaction_matrix(shop.interactions, shop.n_items)
+    stacked = stacked_matrix(shop.interactions, shop.n_items, windows=True)
+    np.testing.assert_array_equal(stacked[: shop.n_users].toarray(), whole.toarray())
+    rows = [window_matrix(shop.interactions, shop.n_items, each).shape[0] for each in (10, 30)]
+    assert stacked.shape[0] == shop.n_users + sum(rows)
+    assert stacked_matrix(shop.interactions, shop.n_items, windows=False).shape == whole.shape
+
+
 def test_factors_of_nothing_are_zeros() -> None:
     for shape in ((1, 5), (5, 1)):
-        inward, outward = ease_factors(scipy.sparse.csr_matrix(np.ones(shape)), 4, 1.0, seed=0)
+        matrix = scipy.sparse.csr_matrix(np.ones(shape))
+        inward, outward = LeadingDirections.of(matrix, 4, seed=0).ease_factors(4, 1.0)
         assert inward.shape == outward.shape == (shape[1], 4)
         assert not inward.any()
         assert not outward.any()

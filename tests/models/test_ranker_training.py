@@ -153,7 +153,7 @@ def test_events_that_nobody_can_want_choose_nothing(tribes: Dataset) -> None:
     """All that was held out is in the histories too."""
     known = BLIND.fit_held_out(tribes, progress=False)
     again = replace(known, held_out=known.part.interactions)
-    assert not training.train(again, SMALL, progress=False).output.any()
+    assert not training.train(again, tribes, SMALL, progress=False)[0].output.any()
 
 
 def test_kinds_of_events_weigh_as_targets(shop: Dataset, ranker_config: DeepRankerConfig) -> None:
@@ -194,7 +194,7 @@ def test_a_user_who_has_had_everything_does_no_harm(tribes: Dataset) -> None:
     kinds = np.zeros(len(items), np.int16)
     sated = tribes.with_interactions(replace(known, offsets=offsets, items=items, kinds=kinds))
     config = replace(SMALL, validation_share=0.0, batch_size=N_USERS, max_steps=3)
-    network = training.train(replace(found, part=sated), config, progress=False)
+    network, _ = training.train(replace(found, part=sated), tribes, config, progress=False)
     for name, each in network.state_dict().items():
         assert each.isfinite().all(), name
     assert network.output.any()

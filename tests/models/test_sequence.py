@@ -29,7 +29,7 @@ from whyrec.types import BoolArray, Float32Array, Float64Array
         ("n_looks", 0, "n_looks must be at least 1, not 0"),
         ("patience", 0, "patience must be at least 1, not 0"),
         ("seed", -1, "seed must be at least 0, not -1"),
-        ("l2", 0.0, "l2 must be above 0"),
+        ("l2", 0.0, "l2 must be a number above 0, not 0.0"),
         ("dropout", 1.0, "dropout must be less than 1, not 1.0"),
         ("absent_events", 1.5, "absent_events must be at most 1, not 1.5"),
         ("absent_fields", 1.0, "absent_fields must be less than 1, not 1.0"),

@@ -8,42 +8,56 @@ from whyrec.data.interactions import Histories
 from whyrec.data.split import random_split
 from whyrec.evaluate.accuracy import accuracy
 from whyrec.models import TwoTower, TwoTowerConfig
-from whyrec.models.training import draw_inputs
+from whyrec.models.training import deal, draw_inputs
 from whyrec.models.validation import Validation, hold_out
-from whyrec.types import Int64Array
+from whyrec.types import BoolArray, Int64Array
 
 
-def test_inputs_are_any_number_of_events_but_never_all(shop: Dataset) -> None:
+def may_be_input(histories: Histories) -> BoolArray:
+    """Say that every third event is a target."""
+    places = np.arange(len(histories.items)) - np.repeat(histories.offsets[:-1], histories.counts())
+    may_be: BoolArray = places % 3 != 1
+    return may_be
+
+
+def test_inputs_are_any_number_of_events_that_are_no_targets(shop: Dataset) -> None:
     histories = shop.histories(np.arange(shop.n_users))
-    counts, random = histories.counts(), np.random.default_rng(0)
-    sizes = np.array(
-        [
-            np.add.reduceat(
-                np.append(draw_inputs(histories, random), False), histories.offsets[:-1]
-            )
-            * (counts > 0)
-            for _ in range(400)
-        ]
-    )
+    may_be, random = may_be_input(histories), np.random.default_rng(0)
+    rows = np.repeat(np.arange(len(histories)), histories.counts())
+    counts = np.bincount(rows[may_be], minlength=len(histories))
+    drawn = np.array([draw_inputs(histories, may_be, random) for _ in range(400)])
+    assert not drawn[:, ~may_be].any()
+    sizes = np.array([np.bincount(rows[each], minlength=len(histories)) for each in drawn])
     for of_row, count in zip(sizes.T, counts, strict=True):
         found, times = np.unique(of_row, return_counts=True)
-        assert found.tolist() == list(range(max(count, 1)))  # every size is met, and none beyond
-        assert times.min() > 200 / max(count, 1) - 15  # and about as often
+        assert found.tolist() == list(range(count + 1))  # every size is met, and none beyond
+        assert times.min() > 200 / (count + 1) - 15  # and about as often
 
 
 def test_every_event_is_as_likely_an_input(shop: Dataset) -> None:
     histories, random = shop.histories(np.array([3, 12])), np.random.default_rng(0)
-    shares = np.mean([draw_inputs(histories, random) for _ in range(2000)], axis=0)
-    for count, part in zip(
-        histories.counts(), np.split(shares, histories.offsets[1:-1]), strict=True
-    ):
-        np.testing.assert_allclose(part, (count - 1) / 2 / count, atol=0.05)
+    may_be = np.ones(len(histories.items), bool)
+    shares = np.mean([draw_inputs(histories, may_be, random) for _ in range(2000)], axis=0)
+    np.testing.assert_allclose(shares, 0.5, atol=0.05)
 
 
 def test_the_same_source_of_chance_draws_the_same_inputs(shop: Dataset) -> None:
     histories = shop.histories(np.arange(9))
-    one, other = (draw_inputs(histories, np.random.default_rng(7)) for _ in range(2))
+    may_be = may_be_input(histories)
+    one, other = (draw_inputs(histories, may_be, np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(one, other)
+
+
+def test_the_events_of_a_user_are_dealt_out_evenly(world_data: Dataset) -> None:
+    interactions = world_data.interactions
+    folds = deal(interactions, 4, np.random.default_rng(0))
+    for user in range(world_data.n_users):
+        own = folds[interactions.offsets[user] : interactions.offsets[user + 1]]
+        counts = np.bincount(own, minlength=4)
+        assert counts.max() - counts.min() <= 1
+    assert np.bincount(folds).min() > len(folds) / 5  # no fold is left with little
+    again = deal(interactions, 4, np.random.default_rng(0))
+    np.testing.assert_array_equal(folds, again)
 
 
 def test_held_out_events_are_taken_out_of_the_part_to_learn_from(world_data: Dataset) -> None:
@@ -85,7 +99,7 @@ def test_the_ndcg_of_held_out_events_is_that_of_evaluate(
             assert len(histories) == len(users)
             return torch.from_numpy(all_scores[users])
 
-        found, _ = validation.ndcg(validation.scores(score), torch.zeros(dataset.n_items))
+        found = validation.ndcg(validation.scores(score))
         seen = np.zeros(everything.shape, bool)
         seen[part.interactions.users(), part.interactions.items] = True
         ranked = np.argsort(np.where(seen, np.inf, -everything), axis=1)[:, :10].astype(np.int32)
@@ -103,8 +117,8 @@ def test_the_share_of_the_prior_that_ranks_best_is_found(world_data: Dataset) ->
     validation = Validation(part, split.validation, seed=0)
     wanted = np.bincount(split.validation.items, minlength=part.n_items).astype(np.float32)
     nothing = torch.zeros(part.n_users, part.n_items)
-    good, share = validation.ndcg(nothing, torch.from_numpy(wanted))
-    bad, none = validation.ndcg(
+    good, share = validation.best_ndcg(nothing, torch.from_numpy(wanted))
+    bad, none = validation.best_ndcg(
         torch.from_numpy(wanted).expand(part.n_users, -1), -2 * torch.from_numpy(wanted)
     )
     assert share > 0

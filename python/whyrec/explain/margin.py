@@ -1,10 +1,12 @@
 """Why this rather than those: how far an item scores above some others, as a game of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.features import Features
@@ -118,7 +120,7 @@ class Margin:
         values -= sums / np.repeat(np.diff(offsets), coalitions.counts)
         return values
 
-    def arrays(self) -> dict[str, Float32Array]:
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return every learned array, by name."""
         return self._recommender.arrays()
 

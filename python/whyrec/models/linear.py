@@ -158,11 +158,10 @@ def stacked_matrix(
     What was chosen within a window counts as more closely related.
     """
     matrix = interaction_matrix(interactions, n_items)
-    if not windows:
-        return matrix
-    return scipy.sparse.vstack(
-        [matrix, *(window_matrix(interactions, n_items, length) for length in _WINDOWS)], "csr"
-    )
+    if windows:
+        further = (window_matrix(interactions, n_items, length) for length in _WINDOWS)
+        matrix = scipy.sparse.csr_matrix(scipy.sparse.vstack([matrix, *further], "csr"))
+    return matrix
 
 
 def incidence_matrix(

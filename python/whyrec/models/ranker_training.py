@@ -150,9 +150,10 @@ class _Training:
         Without held-out events to choose by there is none.
         """
         part, n_weights = self._fitted.part, self._config.n_weights
-        validation = Validation(part, self._fitted.held_out, self._config.seed)
-        if not n_weights or validation.n_users < _FEWEST:
+        lists = self._whole_lists(users[:_MOST_LISTS])
+        if not n_weights or (lists.ideal > 0).sum() < _FEWEST:
             return self._wide
+        validation = Validation(part, self._fitted.held_out, self._config.seed)
         model = WideModel.chosen(part, validation)
         self._wide = WideWeights.of(part.interactions, part.n_items, model, n_weights)
         lists = self._whole_lists(users[:_MOST_LISTS])

@@ -83,7 +83,7 @@ class _Training:
         self.calibration = Calibration()
         self._popularity = log_popularity(dataset.interactions, dataset.n_items)
         self.whole = Factors.of(dataset, dataset.interactions, model)
-        self._fold_of_event = _deal(dataset.interactions, config.folds, self._random)
+        self._fold_of_event = deal(dataset.interactions, config.folds, self._random)
         users = dataset.interactions.users()
         folds = range(self._fold_of_event.max(initial=0) + 1)
         self._users = [np.unique(users[self._fold_of_event == fold]) for fold in folds]
@@ -210,7 +210,7 @@ class _Training:
         return torch.rand(shape, generator=self._generator) >= left_out
 
 
-def _deal(interactions: Interactions, n_folds: int, random: np.random.Generator) -> Int64Array:
+def deal(interactions: Interactions, n_folds: int, random: np.random.Generator) -> Int64Array:
     """Deal the events of each user out to folds, int64 [n_events], as evenly as may be."""
     counts = np.diff(interactions.offsets)
     order = np.lexsort((random.random(len(interactions)), interactions.users()))

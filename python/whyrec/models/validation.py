@@ -66,11 +66,6 @@ class Validation:
         self._gains = torch.from_numpy(gains)
         self._counts = n_wanted > 0
 
-    @property
-    def n_users(self) -> int:
-        """How many users there are."""
-        return len(self._users)
-
     def scores(self, score: Scorer) -> torch.Tensor:
         """Return float32 [n_users, n_items], without biases."""
         return score(self._histories, self._users)

@@ -106,7 +106,8 @@ class WideWeights:
     """
 
     def __init__(self, items: Int32Array, weights: scipy.sparse.csr_matrix, n_items: int) -> None:
-        self._items, self._weights, self._n_items = items, weights, n_items
+        self.n_items = n_items
+        self._items, self._weights = items, weights
 
     @classmethod
     def of(
@@ -134,7 +135,7 @@ class WideWeights:
 
     def times(self, strength: float) -> "WideWeights":
         """Return all weights times a number."""
-        return WideWeights(self._items, self._weights * np.float32(strength), self._n_items)
+        return WideWeights(self._items, self._weights * np.float32(strength), self.n_items)
 
     def pair_values(self, histories: Histories, pairs: Pairs) -> Float32Array:
         """Return float32 [n_pairs], the same bits of a pair whatever else is asked."""
@@ -144,7 +145,7 @@ class WideWeights:
         for start in range(0, len(histories), rows_at_once):
             rows = np.arange(start, min(start + rows_at_once, len(histories)))
             part = histories.take(rows)
-            found = incidence_matrix(part.items, part.offsets, self._n_items)
+            found = incidence_matrix(part.items, part.offsets, self.n_items)
             sums = (found[:, self._items] @ self._weights).toarray()
             mine = np.flatnonzero(known & (pairs.rows >= rows[0]) & (pairs.rows <= rows[-1]))
             values[mine] = sums[pairs.rows[mine] - start, at[mine]]

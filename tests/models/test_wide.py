@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+import torch
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.data.split import random_split
+from whyrec.models import EASEConfig
+from whyrec.models.validation import Validation
+from whyrec.models.wide import WideModel, WideWeights
+from whyrec.types import BoolArray, Float64Array, Int64Array
+
+PLAIN = WideModel(l2=20.0, windows=False)
+ALL = 10**9
+
+
+def every_pair(n_rows: int, n_items: int) -> Pairs:
+    rows = np.repeat(np.arange(n_rows, dtype=np.int32), n_items)
+    return Pairs(rows, np.tile(np.arange(n_items, dtype=np.int32), n_rows))
+
+
+def of_coalition(wide: WideWeights, histories: Histories, present: BoolArray) -> Float64Array:
+    """Return the values of all pairs by `HistoryWeights`, some events being there."""
+    n_rows, n_items = len(histories), wide.n_items
+    width = int(histories.counts().max())
+    items = np.tile(np.arange(n_items), (n_rows, 1))
+    found = wide.of_pairs(histories, np.arange(n_rows), items, width)
+    presence = torch.zeros(n_rows, n_items, 1, width)
+    for row in range(n_rows):
+        own = present[histories.offsets[row] : histories.offsets[row + 1]]
+        presence[row, :, 0, : len(own)] = torch.from_numpy(own.astype(np.float32))
+    values: Float64Array = found.values(presence)[..., 0].flatten().double().numpy()
+    return values
+
+
+def test_all_weights_over_whole_histories_are_ease(world_data: Dataset) -> None:
+    wide = WideWeights.of(world_data.interactions, world_data.n_items, PLAIN, ALL)
+    ease = EASEConfig(l2=20.0).fit(world_data)
+    users = np.bincount(world_data.interactions.items, minlength=world_data.n_items)
+    assert users.min() >= 2  # so every item has weights
+    histories = world_data.histories(np.arange(world_data.n_users))
+    expected = ease.query_vectors(histories) @ ease.item_vectors().T
+    found = wide.pair_values(histories, every_pair(len(histories), world_data.n_items))
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=2e-4)
+
+
+def test_an_item_counts_once_however_often_it_was_chosen(shop: Dataset) -> None:
+    histories = shop.histories(np.arange(shop.n_users))
+    rows = np.repeat(np.arange(len(histories)), histories.counts())
+    cells = rows * shop.n_items + histories.items
+    assert len(np.unique(cells)) < len(cells)  # somebody chose something twice
+    wide = WideWeights.of(shop.interactions, shop.n_items, PLAIN, ALL)
+    _, first = np.unique(cells, return_index=True)
+    once = np.zeros(len(cells), bool)
+    once[first] = True
+    pairs = every_pair(len(histories), shop.n_items)
+    np.testing.assert_array_equal(
+        wide.pair_values(histories, pairs), wide.pair_values(histories.only_events(once), pairs)
+    )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
+def test_a_coalition_is_worth_what_the_history_without_the_absent_events_is(
+    shop: Dataset, share: float
+) -> None:
+    histories = shop.histories(np.arange(shop.n_users))
+    present = np.random.default_rng(3).random(len(histories.items)) < share
+    wide = WideWeights.of(shop.interactions, shop.n_items, WideModel(l2=5.0, windows=True), ALL)
+    expected = wide.pair_values(
+        histories.only_events(present), every_pair(len(histories), shop.n_items)
+    )
+    assert expected.any() == (share > 0)
+    found = of_coalition(wide, histories, present)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_events_of_one_item_have_the_same_gradient(shop: Dataset) -> None:
+    wide = WideWeights.of(shop.interactions, shop.n_items, PLAIN, ALL)
+    histories = shop.histories(np.arange(shop.n_users))
+    width = int(histories.counts().max())
+    items = np.tile(np.arange(shop.n_items), (len(histories), 1))
+    found = wide.of_pairs(histories, np.arange(len(histories)), items, width)
+    assert found.most_alike >= 1
+    presence = torch.full((len(histories), shop.n_items, 1, width), 0.4, requires_grad=True)
+    (gradients,) = torch.autograd.grad(found.values(presence).sum(), presence)
+    n_compared = 0
+    for row in range(len(histories)):
+        own = histories.items[histories.offsets[row] : histories.offsets[row + 1]]
+        for item in np.unique(own):
+            of_item = gradients[row, :, 0, : len(own)][:, own == item]
+            torch.testing.assert_close(of_item, of_item[:, :1].expand_as(of_item))
+            n_compared += of_item.shape[1] > 1
+    assert n_compared
+
+
+def test_the_bits_of_a_pair_are_the_same_in_any_batch(shop: Dataset) -> None:
+    wide = WideWeights.of(shop.interactions, shop.n_items, PLAIN, 5 * shop.n_items)
+    histories = shop.histories(np.arange(shop.n_users))
+    whole = wide.pair_values(histories, every_pair(len(histories), shop.n_items))
+    for row in range(len(histories)):
+        alone = wide.pair_values(histories.take(np.array([row])), every_pair(1, shop.n_items))
+        np.testing.assert_array_equal(alone, whole.reshape(-1, shop.n_items)[row])
+
+
+def test_the_strongest_weights_of_each_item_are_kept(world_data: Dataset) -> None:
+    n_items = world_data.n_items
+    dense, sparse = (
+        WideWeights.of(world_data.interactions, n_items, PLAIN, most).arrays()
+        for most in (ALL, 4 * n_items + 3)
+    )
+    assert np.diff(sparse["offsets"]).tolist() == [4] * n_items
+    for item in range(n_items):
+        kept = np.abs(sparse["weights"][4 * item : 4 * item + 4])
+        of_item = np.abs(dense["weights"][n_items * item : n_items * (item + 1)])
+        np.testing.assert_array_equal(np.sort(kept), np.sort(of_item)[-4:])
+
+
+def test_what_is_told_is_built_again_to_the_bit(shop: Dataset) -> None:
+    wide = WideWeights.of(shop.interactions, shop.n_items, PLAIN, ALL).times(3.0)
+    again = WideWeights.restore(wide.arrays(), shop.n_items)
+    histories = shop.histories(np.arange(shop.n_users))
+    pairs = every_pair(len(histories), shop.n_items)
+    values = wide.pair_values(histories, pairs)
+    assert values.any()
+    np.testing.assert_array_equal(again.pair_values(histories, pairs), values)
+
+
+def test_nothing_weighs_nothing(shop: Dataset) -> None:
+    histories = shop.histories(np.arange(shop.n_users))
+    for wide in (
+        WideWeights.nothing(shop.n_items),
+        WideWeights.of(shop.interactions, shop.n_items, PLAIN, 1),
+        WideWeights.restore(WideWeights.nothing(shop.n_items).arrays(), shop.n_items),
+    ):
+        everybody = np.ones(len(histories.items), bool)
+        assert not wide.pair_values(histories, every_pair(len(histories), shop.n_items)).any()
+        assert not of_coalition(wide, histories, everybody).any()
+
+
+def test_an_item_of_one_user_has_no_weights(shop: Dataset) -> None:
+    lone = int(shop.interactions.items[0])
+    kept = shop.interactions.items != lone
+    kept[0] = True
+    wide = WideWeights.of(shop.interactions.only(kept), shop.n_items, PLAIN, ALL)
+    assert lone not in wide.arrays()["items"]
+    assert len(wide.arrays()["items"])
+
+
+def test_the_model_that_ranks_held_out_events_best_is_chosen(world_data: Dataset) -> None:
+    split = random_split(world_data.interactions, (3, 1, 0), seed=0)
+    part = world_data.with_interactions(split.train)
+    validation = Validation(part, split.validation, seed=0)
+    chosen = WideModel.chosen(part, validation)
+    best = ndcg(part, validation, chosen)
+    others = [
+        ndcg(part, validation, WideModel(l2=l2, windows=windows))
+        for l2 in (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+        for windows in (True, False)
+    ]
+    assert min(others) < best
+    assert best == pytest.approx(max(others), abs=1e-3)
+
+
+def ndcg(part: Dataset, validation: Validation, model: WideModel) -> float:
+    wide = WideWeights.of(part.interactions, part.n_items, model, ALL)
+
+    def scores(histories: Histories, _: Int64Array) -> torch.Tensor:
+        found = wide.pair_values(histories, every_pair(len(histories), part.n_items))
+        return torch.from_numpy(found).reshape(len(histories), part.n_items)
+
+    return validation.ndcg(validation.scores(scores))
