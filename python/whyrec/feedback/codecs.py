@@ -44,17 +44,15 @@ def encode_id(one: Hashable) -> str:
     >>> encode_id("fig"), encode_id(7), encode_id(("shelf", 3))
     ('sfig', 'i7', 'j["tuple", ["str", "shelf"], ["int", "3"]]')
     """
-    if type(one) is str and _is_plain(one):
-        return "s" + one
-    if type(one) is int:
-        return f"i{one}"
     if is_missing(one):
         raise ArgumentError("is missing")
-    number = _as_equal_number(as_python(one))
-    if type(number) is int:
-        return f"i{number}"
+    plain = _as_plain(as_python(one))
+    if type(plain) is str and _is_storable(plain):
+        return "s" + plain
+    if type(plain) is int:
+        return f"i{plain}"
     try:
-        return "j" + json.dumps(encode_value(number))
+        return "j" + json.dumps(encode_value(plain))
     except StorageError as error:
         raise ArgumentError(str(error)) from None
 
@@ -78,22 +76,24 @@ def decode_id(text: str) -> Hashable:
     raise StoreError(f"{text!r} is not a stored id; the store is damaged")
 
 
-def _as_equal_number(one: Any) -> Hashable:
-    """Return the one number that stands for all numbers that are equal, inside tuples too."""
-    if isinstance(one, tuple) and type(one) is tuple:
-        return tuple(map(_as_equal_number, one))
-    if type(one) is frozenset:
-        return frozenset(map(_as_equal_number, one))
-    if isinstance(one, bool | float | Decimal) and math.isfinite(one):
-        if one == int(one):
+def _as_plain(one: Any) -> Hashable:
+    """Return the one value that stands for all that are equal, inside tuples and sets too."""
+    match one:
+        case tuple():
+            return tuple(map(_as_plain, one))
+        case frozenset():
+            return frozenset(map(_as_plain, one))
+        case str():
+            return str.__str__(one)
+        case int():
             return int(one)
-        if type(one) is Decimal and one == float(one):
-            return float(one)
+        case float() | Decimal() if math.isfinite(one):
+            return int(one) if one == int(one) else float(one) if one == float(one) else one
     known: Hashable = one
     return known
 
 
-def _is_plain(text: str) -> bool:
+def _is_storable(text: str) -> bool:
     """Whether every database can hold a text: no NUL and no lone surrogate."""
     if "\0" in text:
         return False
@@ -103,7 +103,7 @@ def _is_plain(text: str) -> bool:
 def _encode_text(text: object) -> str:
     if not isinstance(text, str):
         raise ArgumentError(f"must be a string, not {text!r}")
-    if not _is_plain(text):
+    if not _is_storable(text):
         raise ArgumentError(f"has a NUL or a lone surrogate in {text!r}; leave it out")
     return str(text)
 
@@ -119,9 +119,13 @@ def _encode_number(value: Any) -> float:
         value = value.item()
     if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
         raise ArgumentError(f"must be a number, not {value!r}")
-    if not abs(value) <= LARGEST:
-        raise ArgumentError(f"is {value}; it must be a number within ±{LARGEST:.1e}")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an int of more than 308 digits
+        number = math.inf
+    if not abs(number) <= LARGEST:
+        raise ArgumentError(f"is {number}; it must be a number within ±{LARGEST:.1e}")
+    return number
 
 
 def _encode_time(seconds: Any) -> float:

@@ -33,9 +33,15 @@ class Connections(Generic[C]):
         connect: Callable[[], C],
         disconnect: Callable[[C], None],
         leave: Callable[[C], None],
+        shared: str | None = None,
     ) -> None:
-        """Take the calls that open a connection, close it, and drop an inherited one."""
+        """Take what opens a connection, closes it, and drops one that a fork has inherited.
+
+        shared: names what all connections of a process to it have in common, so that a fork cannot
+            open new ones beside some that are still at work; None if there is nothing.
+        """
         self._connect, self._disconnect, self._leave = connect, disconnect, leave
+        self._shared = shared
         self._of_process: dict[int, _OfProcess[C]] = {}
         self._closed = False
         _POOLS.add(self)  # type: ignore[arg-type]
@@ -99,22 +105,26 @@ class Connections(Generic[C]):
             here = self._of_process.setdefault(pid, _OfProcess())
         if not here.begun:
             with here.lock:
-                for pool in list(_POOLS):
-                    pool._leave_behind(pid)
+                self._leave_inherited(pid)
                 here.begun = True
         return here
 
-    def _leave_behind(self, pid: int) -> None:
-        """Drop the connections that other processes have opened."""
-        for other in [each for each in self._of_process if each != pid]:
-            inherited = self._of_process.pop(other, None)
-            if inherited is None:
-                continue
-            if inherited.n_at_work:
-                self._of_process[other] = inherited
+    def _leave_inherited(self, pid: int) -> None:
+        for pool in list(_POOLS):
+            at_work = pool._leave_behind(pid)
+            if at_work and self._shared is not None and pool._shared == self._shared:
                 raise StoreError(
-                    "the process was forked while another of its threads was using the store, so "
-                    "its connections cannot be told apart; open the store after the fork"
+                    f"{self._shared}: the process was forked while another of its threads was "
+                    "using the store, so the fork cannot use it safely; fork while no thread does, "
+                    "or start the other process by spawn"
                 )
-            for connection in inherited.idle:
-                self._leave(connection)
+
+    def _leave_behind(self, pid: int) -> bool:
+        """Drop the idle connections of the processes before a fork, and tell if others remain."""
+        at_work = False
+        for other in [each for each in self._of_process if each != pid]:
+            inherited = self._of_process[other]
+            at_work |= inherited.n_at_work > 0
+            while inherited.idle:
+                self._leave(inherited.idle.pop())
+        return at_work

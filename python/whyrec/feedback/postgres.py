@@ -64,7 +64,8 @@ class PostgreSQL:
         self._connections = Connections(self._connect, lambda each: each.close(), self._leave)
         # A fork must neither use nor end the sessions of the process before it.
         self._inherited: list[psycopg.Connection[Any]] = []
-        self.write(lambda session: session.run(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+        if not self.read(self._has_schema):
+            self.write(lambda session: session.run(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
 
     def __str__(self) -> str:
         told = self._psycopg.conninfo.conninfo_to_dict(self._conninfo)
@@ -126,6 +127,9 @@ class PostgreSQL:
 
     def _leave(self, connection: "psycopg.Connection[Any]") -> None:
         self._inherited.append(connection)
+
+    def _has_schema(self, session: Session) -> bool:
+        return bool(session.rows("SELECT 1 FROM pg_namespace WHERE nspname = ?", [self._schema]))
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

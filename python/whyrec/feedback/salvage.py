@@ -67,6 +67,10 @@ def salvage(path: str | os.PathLike[str], into: str | os.PathLike[str]) -> Salva
             if not _has_tables(copy):
                 _replace_first_page(copy, target)
             return _move(copy, new, source)
+    except BaseException:
+        new.close()
+        target.unlink(missing_ok=True)
+        raise
     finally:
         new.close()
 

@@ -43,7 +43,7 @@ class RecordTable(Generic[R]):
             return tuple(
                 [codec.encode(value) for codec, value in zip(self.codecs, values, strict=True)]
             )
-        except (ArgumentError, OverflowError) as error:
+        except ArgumentError as error:
             raise ArgumentError(f"{type(record).__name__}: {self._wrong(values)}") from error
 
     def decode(self, row: Sequence[Cell]) -> R:
@@ -62,7 +62,7 @@ class RecordTable(Generic[R]):
         for column, codec, value in zip(self.columns, self.codecs, values, strict=True):
             try:
                 codec.encode(value)
-            except (ArgumentError, OverflowError) as error:
+            except ArgumentError as error:
                 return f"{column} {error}"
         raise AssertionError("some field could not be kept")
 

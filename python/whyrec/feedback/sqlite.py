@@ -78,7 +78,9 @@ class SQLite:
         self._path = Path(path)
         self._patience = patience
         self._turns: dict[int, threading.Lock] = {}
-        self._connections = Connections(self._connect, _disconnect, _leave)
+        self._connections = Connections(
+            self._connect, _disconnect, _leave, shared=str(self._path.resolve())
+        )
 
     def __str__(self) -> str:
         return str(self._path)
@@ -199,9 +201,10 @@ class SQLite:
                     f"seconds; end what holds it ({error})"
                 )
             case apsw.IOError():
+                code = apsw.mapping_extended_result_codes.get(getattr(error, "extendedresult", 0))
                 return (
-                    f"{self._path}: the disk failed or the file may not grow ({error}, system "
-                    f"error {getattr(error, 'error_offset', None)}); nothing of the call was kept"
+                    f"{self._path}: the disk failed, or the file may not grow ({error}, {code}); "
+                    "see to it, then record again"
                 )
         return f"{self._path}: {error}"
 
