@@ -5,12 +5,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from bench.postgres import Server, find_binaries
 from bench.timing import timed, write_table
-from tests.feedback.postgres_server import Server, find_binaries
 
 from whyrec.data.vocabulary import Vocabulary
 from whyrec.feedback import Batch, Buffer, Event, PostgreSQL, SQLite, SQLStore
@@ -69,10 +71,10 @@ def table_of(number: int) -> pa.Table:
     random = np.random.default_rng(number)
     return pa.table(
         {
-            "user_id": random.integers(0, N_USERS, BATCH),
-            "item_id": random.integers(0, N_ITEMS, BATCH),
+            "user_id": pa.array(random.integers(0, N_USERS, BATCH)),
+            "item_id": pa.array(random.integers(0, N_ITEMS, BATCH)),
             "kind": ["view"] * BATCH,
-            "value": random.integers(1, 6, BATCH).astype(float),
+            "value": pa.array(random.integers(1, 6, BATCH).astype(float)),
         }
     )
 
@@ -84,40 +86,53 @@ def measured(name: str, make: Callable[[str], SQLStore], tables: list[pa.Table])
         [Event(*row) for row in zip(*(column.to_pylist() for column in each.columns), strict=True)]
         for each in tables[: len(tables) // 3]
     ]
+    singles = [[event] for event in lists[0][:N_SINGLE]]
     buffer = Buffer(by_buffer, size=BATCH)
+
+    def record_table(table: pa.Table) -> None:
+        by_table.record(Batch.of_table(table))
 
     def add(events: list[Event]) -> None:
         for event in events:
             buffer.add(event)
         buffer.flush()
 
-    ways = {
-        "tables of 1,000": [
-            timed(lambda: by_table.record(Batch.of_table(each))) for each in tables
-        ],
-        "1,000 objects a call": [timed(lambda: by_event.record(each)) for each in lists],
-        "objects through a buffer": [timed(lambda: add(each)) for each in lists],
-    }
-    rows = [told(name, f"record {way}", seconds, BATCH, "events") for way, seconds in ways.items()]
-    single = [timed(lambda: one.record([event])) for event in lists[0][:N_SINGLE]]
-    rows.append(told(name, "record one event a call", single, 1, "events"))
-    items = Vocabulary.from_ids(range(N_ITEMS), "item")
-    users = np.random.default_rng(0).permutation(N_USERS).tolist()
-    reads = [timed(lambda: by_table.histories([user], items)) for user in users[:N_SINGLE]]
-    rows.append(
-        told(name, f"history of one user among {len(tables) * BATCH:,} events", reads, 1, "users")
-    )
-    many = [timed(lambda: by_table.histories(users[:BATCH], items)) for _ in range(10)]
-    rows.append(told(name, "histories of 1,000 users in one call", many, BATCH, "users"))
+    def read(user: int) -> None:
+        by_table.histories([user], items)
+
+    def read_many(users: list[int]) -> None:
+        by_table.histories(users[:BATCH], items)
+
+    random = np.random.default_rng(0)
+    items, users = Vocabulary.from_ids(range(N_ITEMS), "item"), random.permutation(N_USERS).tolist()
+    among = f"among {len(tables) * BATCH:,} events"
+    rows = [
+        told(name, "record tables of 1,000", "events", BATCH, record_table, tables),
+        told(name, "record 1,000 objects a call", "events", BATCH, by_event.record, lists),
+        told(name, "record objects through a buffer", "events", BATCH, add, lists),
+        told(name, "record one event a call", "events", 1, one.record, singles),
+        told(
+            name,
+            f"history of one user {among}",
+            "users",
+            1,
+            read,
+            users[:N_SINGLE],
+        ),
+        told(name, "histories of 1,000 users in one call", "users", BATCH, read_many, [users] * 10),
+    ]
     for store in (by_table, by_event, by_buffer, one):
         store.close()
     return rows
 
 
-def told(name: str, what: str, seconds: list[float], n_each: int, unit: str) -> list[str]:
-    """Return a row of the table."""
+def told(
+    store: str, what: str, unit: str, n_each: int, call: Callable[[Any], object], over: list[Any]
+) -> list[str]:
+    """Time a call for each of some arguments, and return a row of the table."""
+    seconds = [timed(partial(call, argument)) for argument in over]
     return [
-        name,
+        store,
         what,
         f"{n_each * len(seconds) / sum(seconds):,.0f} {unit}",
         f"{np.median(seconds) * 1e3:.2f} ms",

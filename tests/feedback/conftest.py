@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.feedback.postgres_server import Server, find_binaries
+from bench.postgres import Server, find_binaries
 
 from whyrec.feedback import Database, PostgreSQL, SQLite, SQLStore
 

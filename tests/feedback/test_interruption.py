@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.feedback.postgres_server import Server
+from bench.postgres import Server
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and kills")
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from tests.feedback.postgres_server import Server
+from bench.postgres import Server
 
 from whyrec.errors import ArgumentError, MissingDependencyError, StoreError
 from whyrec.feedback import Event, PostgreSQL, SQLStore

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.postgres import Server
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -17,7 +18,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.feedback.postgres_server import Server
 
 from whyrec.data.vocabulary import Vocabulary
 from whyrec.errors import UnknownIdError

@@ -139,14 +139,22 @@ def _times(table: Table, columns: EventColumns) -> list[Cell]:
 
 def _encoded(column: Column, found: Distinct, codec: Codec) -> list[Cell]:
     """Return the cell of each row of a column, None where it has no value."""
-    cells = np.full(len(found.values) + 1, None, object)
+    try:
+        distinct = [codec.encode(value) for value in found.values]
+    except ArgumentError as error:
+        raise DataError(_told(column, found, codec)) from error
+    codes = np.full(len(column), len(distinct))
+    codes[found.rows] = found.codes
+    return list(np.array([*distinct, None], object)[codes])
+
+
+def _told(column: Column, found: Distinct, codec: Codec) -> str:
+    """Say which value cannot be kept, and in which rows it is."""
     for code, value in enumerate(found.values):
         try:
-            cells[code] = codec.encode(value)
+            codec.encode(value)
         except ArgumentError as error:
             rows = np.zeros(len(column), bool)
             rows[found.rows[found.codes == code]] = True
-            raise DataError(f"{column} {error} ({some_rows(rows)})") from error
-    codes = np.full(len(column), len(found.values))
-    codes[found.rows] = found.codes
-    return list(cells[codes])
+            return f"{column} {error} ({some_rows(rows)})"
+    raise AssertionError("every value can be kept")

@@ -44,13 +44,15 @@ def encode_id(one: Hashable) -> str:
     >>> encode_id("fig"), encode_id(7), encode_id(("shelf", 3))
     ('sfig', 'i7', 'j["tuple", ["str", "shelf"], ["int", "3"]]')
     """
+    if type(one) is str and _is_storable(one):  # the usual kinds first: there are many events
+        return "s" + one
+    if type(one) is int:
+        return f"i{one}"
     if is_missing(one):
         raise ArgumentError("is missing")
     plain = _as_plain(as_python(one))
-    if type(plain) is str and _is_storable(plain):
-        return "s" + plain
-    if type(plain) is int:
-        return f"i{plain}"
+    if plain is not one and type(plain) in (str, int):
+        return encode_id(plain)
     try:
         return "j" + json.dumps(encode_value(plain))
     except StorageError as error:
@@ -95,9 +97,9 @@ def _as_plain(one: Any) -> Hashable:
 
 def _is_storable(text: str) -> bool:
     """Whether every database can hold a text: no NUL and no lone surrogate."""
-    if "\0" in text:
-        return False
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    if text.isascii():
+        return "\0" not in text
+    return not any(each == "\0" or "\ud800" <= each <= "\udfff" for each in text)
 
 
 def _encode_text(text: object) -> str:
@@ -115,6 +117,8 @@ def _encode_name(text: object) -> str:
 
 
 def _encode_number(value: Any) -> float:
+    if type(value) is float and abs(value) <= LARGEST:
+        return value
     if isinstance(value, np.generic):
         value = value.item()
     if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
@@ -168,7 +172,7 @@ def optional(codec: Codec) -> Codec:
     """Return the codec of a field that may be None; NaN and its kin are None too."""
     return replace(
         codec,
-        encode=lambda value: None if is_missing(value) else codec.encode(value),
+        encode=lambda value: None if value is None or is_missing(value) else codec.encode(value),
         decode=lambda cell: None if cell is None else codec.decode(cell),
     )
 

@@ -20,28 +20,23 @@ from whyrec.feedback.codecs import (
     optional,
 )
 
-_RANDOM_BYTES = 10
+_DIGITS = 20
+"""Random hexadecimal digits of an id: 80 bits."""
 
 
 def new_event_ids(n_ids: int) -> list[str]:
-    """Make ids that nobody else makes: UUIDs of version 7 (RFC 9562), which sort by time.
+    """Make ids that nobody else makes: 48 bits of time and 80 random ones, in hexadecimal.
 
-    So their index grows at its end, which is faster than anywhere.
+    They rise with time, to the millisecond, so their index grows at its end, which is faster than
+    anywhere.
 
     >>> one, other = new_event_ids(2)
-    >>> one == other, len(one), one[14]
-    (False, 36, '7')
+    >>> one < other, len(one)
+    (True, 32)
     """
-    milliseconds = time.time_ns() // 1_000_000
-    start = f"{milliseconds:012x}"
-    start = f"{start[:8]}-{start[8:]}-7"
-    drawn = os.urandom(_RANDOM_BYTES * n_ids).hex()
-    step = 2 * _RANDOM_BYTES
-    return sorted(
-        f"{start}{drawn[at : at + 3]}-{'89ab'[int(drawn[at + 3], 16) & 3]}"
-        f"{drawn[at + 4 : at + 7]}-{drawn[at + 7 : at + 19]}"
-        for at in range(0, step * n_ids, step)
-    )
+    start = f"{time.time_ns() // 1_000_000:012x}"
+    drawn = os.urandom(_DIGITS // 2 * n_ids).hex()
+    return sorted(start + drawn[at : at + _DIGITS] for at in range(0, len(drawn), _DIGITS))
 
 
 def new_event_id() -> str:

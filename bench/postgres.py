@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, in a directory of its own; the benchmark starts it too."""
+"""A PostgreSQL server of our own, in a directory of its own, for the benchmark and the tests."""
 
 import os
 import shutil
@@ -23,6 +23,7 @@ class Server:
 
     @property
     def conninfo(self) -> str:
+        """How to reach it."""
         return f"host={self.directory} user=whyrec dbname=postgres"
 
     def run(self, command: list[str]) -> None:
@@ -44,9 +45,11 @@ class Server:
         return control + ways[action]
 
     def start(self) -> None:
+        """Start it, and wait until it answers."""
         self.run(self.command("start"))
 
     def stop(self, mode: str = "fast") -> None:
+        """Stop it, see `command`."""
         self.run(self.command("stop", mode))
 
 
