@@ -1,13 +1,17 @@
 """The databases that every store is held to: a SQLite file, and a PostgreSQL server of our own."""
 
+import itertools
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from bench.postgres import Server, find_binaries
 
 from whyrec.feedback import Database, PostgreSQL, SQLite, SQLStore
+
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -25,29 +29,35 @@ def server() -> Iterator[Server]:
         running.stop("immediate")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def open_database(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[Callable[[], Database]]:
-    """Return what opens the same, at first empty, database again and again."""
-    opened: list[Database] = []
-    server = request.getfixturevalue("server") if request.param == "postgresql" else None
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
+@dataclass
+class Opener:
+    """Opens one database again and again; code does the same in another process."""
 
-    def open_one() -> Database:
-        database: Database = (
-            PostgreSQL(server.conninfo, schema=name) if server else SQLite(tmp_path / "feedback.db")
-        )
-        opened.append(database)
+    code: str
+    opened: list[Database] = field(default_factory=list)
+
+    def __call__(self) -> Database:
+        database: Database = eval(self.code, {"SQLite": SQLite, "PostgreSQL": PostgreSQL})
+        self.opened.append(database)
         return database
 
-    yield open_one
-    if server:
-        open_one().write(lambda session: session.run(f"DROP SCHEMA {name} CASCADE"))
-    for database in opened:
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def open_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
+    """Return what opens the same, at first empty, database again and again."""
+    if request.param == "sqlite":
+        opener = Opener(f"SQLite({str(tmp_path / 'feedback.db')!r})")
+        yield opener
+    else:
+        server: Server = request.getfixturevalue("server")
+        name = f"test_{next(NUMBERS)}"
+        opener = Opener(f"PostgreSQL({server.conninfo!r}, schema={name!r})")
+        yield opener
+        opener().write(lambda session: session.run(f"DROP SCHEMA {name} CASCADE"))
+    for database in opener.opened:
         database.close()
 
 
 @pytest.fixture
-def store(open_database: Callable[[], Database]) -> SQLStore:
+def store(open_database: Opener) -> SQLStore:
     return SQLStore(open_database())

@@ -80,10 +80,9 @@ def test_the_log_is_synced_after_its_last_write_before_a_call_returns(
 def test_the_writes_of_a_commit_do_not_grow_with_the_store(
     tmp_path: Path, watched: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(SQLite.words, "by_user", "position / 1000, user_id")
-    monkeypatch.setitem(
-        SQLite.words, "of_users", SQLite.words["of_users"].replace(str(sqlite._PART), "1000")
-    )
+    for name in ("by_user", "of_users"):
+        smaller = SQLite.words[name].replace(str(sqlite._PART), "1000")
+        monkeypatch.setitem(SQLite.words, name, smaller)
     store = open_store(tmp_path)
     sizes = []
     for start in range(0, 60_000, 1000):
@@ -96,40 +95,6 @@ def test_the_writes_of_a_commit_do_not_grow_with_the_store(
     assert max(sizes[-9:]) < 1.3 * max(sizes[:9])
     assert len(store.read(Event, users=["user 7"])) == 15
     store.close()
-
-
-@needs_fork
-def test_processes_and_threads_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
-    script = """
-import sys, threading
-from whyrec.feedback import Event, SQLite, SQLStore
-store = SQLStore(SQLite(sys.argv[1]))
-failures = []
-def work(name):
-    try:
-        for i in range(25):
-            store.record([Event("all", (name, i, j)) for j in range(4)])
-            assert len(store.read(Event, users=["all"])) >= 4 * (i + 1)
-    except BaseException as error:
-        failures.append(error)
-threads = [threading.Thread(target=work, args=(sys.argv[2] + str(n),)) for n in range(8)]
-for each in threads: each.start()
-for each in threads: each.join()
-assert not failures, failures
-store.close()
-"""
-    path = tmp_path / "feedback.db"
-    running = [
-        subprocess.Popen([sys.executable, "-c", script, str(path), name], stderr=subprocess.PIPE)
-        for name in ("a", "b")
-    ]
-    told = [each.communicate(timeout=120)[1] for each in running]
-    assert [each.returncode for each in running] == [0, 0], told
-    database = SQLite(path)
-    found = [event.item_id for event in SQLStore(database).read(Event)]
-    assert len(found) == len(set(found)) == 2 * 8 * 25 * 4
-    database.check()
-    database.close()
 
 
 @needs_fork

@@ -1,11 +1,13 @@
 """What holds of any store: the same suite on SQLite and on PostgreSQL."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,11 +26,21 @@ from whyrec.feedback import (
     Rating,
     ReasonRating,
     Record,
+    SQLite,
     SQLStore,
     Store,
     Undo,
     migrations,
 )
+
+
+class Opener(Protocol):
+    """Opens one database again and again; code does the same in another process."""
+
+    code: str
+
+    def __call__(self) -> Database: ...
+
 
 ITEMS = Vocabulary.from_ids(["fig", "pear", 7], "item")
 
@@ -56,7 +68,7 @@ def test_records_come_back_as_they_went_in(store: SQLStore) -> None:
 
 
 def test_what_was_recorded_is_there_when_opened_again(
-    open_database: Callable[[], Database],
+    open_database: Opener,
 ) -> None:
     records = one_of_each()
     first = SQLStore(open_database())
@@ -336,7 +348,44 @@ def test_a_reader_that_goes_on_from_positions_misses_nothing(store: SQLStore) ->
     assert len({event.event_id for event in seen}) == len(seen) == n_threads * n_rounds
 
 
-def test_stores_opened_at_once_make_one_schema(open_database: Callable[[], Database]) -> None:
+WRITER = """
+import sys, threading
+from whyrec.feedback import Event, PostgreSQL, SQLite, SQLStore
+store = SQLStore({opening})
+failures = []
+def work(name):
+    try:
+        for i in range(10):
+            store.record([Event("all", (name, i, j)) for j in range(4)])
+            assert len(store.read(Event, users=["all"])) >= 4 * (i + 1)
+    except BaseException as error:
+        failures.append(error)
+threads = [threading.Thread(target=work, args=(sys.argv[1] + str(n),)) for n in range(8)]
+for each in threads: each.start()
+for each in threads: each.join()
+assert not failures, failures
+store.close()
+"""
+
+
+def test_two_processes_of_eight_threads_lose_nothing_and_meet_no_lock(
+    open_database: Opener,
+) -> None:
+    script = WRITER.format(opening=open_database.code)
+    command = [sys.executable, "-c", script]
+    running = [
+        subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in "ab"
+    ]
+    told = [each.communicate(timeout=300)[1] for each in running]
+    assert [each.returncode for each in running] == [0, 0], told
+    database = open_database()
+    found = [event.item_id for event in SQLStore(database).read(Event)]
+    assert len(found) == len(set(found)) == 2 * 8 * 10 * 4
+    if isinstance(database, SQLite):
+        database.check()
+
+
+def test_stores_opened_at_once_make_one_schema(open_database: Opener) -> None:
     databases = [open_database() for _ in range(6)]
     failures: list[BaseException] = []
 
@@ -356,7 +405,7 @@ def test_stores_opened_at_once_make_one_schema(open_database: Callable[[], Datab
 
 
 def test_a_store_of_an_older_schema_is_brought_up_to_date(
-    open_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+    open_database: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = one_of_each()
     SQLStore(open_database()).record(records)
@@ -370,7 +419,7 @@ def test_a_store_of_an_older_schema_is_brought_up_to_date(
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(
-    open_database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+    open_database: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = one_of_each()
     SQLStore(open_database()).record(records)
@@ -384,7 +433,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(
     assert not database.read(lambda session: database.has_table(session, "more"))
 
 
-def test_a_store_of_a_newer_schema_is_refused(open_database: Callable[[], Database]) -> None:
+def test_a_store_of_a_newer_schema_is_refused(open_database: Opener) -> None:
     database = open_database()
     SQLStore(database).record(one_of_each())
     database.write(lambda session: session.run("UPDATE store SET schema_version = 99"))

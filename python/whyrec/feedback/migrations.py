@@ -47,7 +47,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     propensity {{real}}
 )""",
         "CREATE INDEX impressions_by_user ON impressions ({by_user})",
-        "CREATE INDEX impressions_by_request ON impressions (request_id)",
         f"""CREATE TABLE undos ({_HEAD}
     undone_id {{text}} NOT NULL
 )""",

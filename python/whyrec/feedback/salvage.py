@@ -39,9 +39,9 @@ class Salvaged:
 def salvage(path: str | os.PathLike[str], into: str | os.PathLike[str]) -> Salvaged:
     """Read what is readable of a damaged store, and write it to a new one.
 
-    The damaged file is only read, with the log beside it. Records keep their ids, their positions
-    and whether they are undone. A page that is damaged loses the records on it; where the first
-    page is lost, that of a new store stands in for it.
+    The damaged file is only read, with the log beside it; nobody should be writing to it. Records
+    keep their ids, their positions and whether they are undone. A page that is damaged loses the
+    records on it; where the first page is lost, that of a new store stands in for it.
 
     Args:
         path: the damaged SQLite file.

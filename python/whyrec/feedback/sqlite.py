@@ -153,8 +153,10 @@ class SQLite:
         try:
             connection.set_busy_timeout(_WAIT)
             self._demand_ours(connection)
-            if connection.pragma("journal_mode") != "wal":
-                connection.pragma("journal_mode", "wal")
+            if connection.pragma("journal_mode") != "wal" and (
+                connection.pragma("journal_mode", "wal") != "wal"
+            ):
+                raise StoreError(f"{self._path}: no log can be kept; use a local disk")
             connection.pragma("synchronous", "full")
             connection.pragma("fullfsync", True)
             connection.pragma("checkpoint_fullfsync", True)
