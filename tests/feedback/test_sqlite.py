@@ -97,6 +97,23 @@ def test_the_writes_of_a_commit_do_not_grow_with_the_store(
     store.close()
 
 
+def test_the_records_of_a_user_are_found_by_the_index(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    condition = f"position > ? AND {SQLite.words['of_users']}"
+    plans = [
+        store._database.read(
+            lambda session, query=query: session.rows(f"EXPLAIN QUERY PLAN {query}", [0, "[]"])
+        )
+        for query in (
+            f"SELECT * FROM events WHERE undone = 0 AND {condition} ORDER BY position",
+            f"DELETE FROM impressions WHERE {condition}",
+        )
+    ]
+    for plan in plans:
+        assert "_by_user (<expr>=? AND user_id=? AND rowid>?)" in str(plan)
+    store.close()
+
+
 @needs_fork
 def test_a_fork_writes_on_after_the_process_before_it_has_closed(tmp_path: Path) -> None:
     # The last to close a SQLite file removes its log, unless locks say that others use it. A fork

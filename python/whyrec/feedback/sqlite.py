@@ -103,7 +103,9 @@ class SQLite:
     def purge(self) -> None:
         """Empty the log, which may hold rows that were deleted; the file has zeros in their place.
 
-        Where readers keep the log in use for longer than our patience, it is emptied later.
+        Raises:
+            StoreError: readers keep the log in use for longer than our patience. What was deleted
+                is gone for all who read the store; purge again to empty the log.
         """
         with self._turns.setdefault(os.getpid(), threading.Lock()), self._errors():
             self._until_free(self._empty_log)

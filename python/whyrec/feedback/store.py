@@ -91,7 +91,8 @@ class Store(Protocol):
         """Erase all that is kept of a user, and return how many records of each kind there were.
 
         A copy that somebody else has made stays, such as a backup, and so does what a model has
-        learned; a record that is sent again afterwards is kept like any other.
+        learned; a record that is sent again afterwards is kept like any other, so flush a `Buffer`
+        before. After a StoreError, forget again: traces may be left in the files.
         """
 
     def close(self) -> None:
