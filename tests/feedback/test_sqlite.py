@@ -97,21 +97,19 @@ def test_the_writes_of_a_commit_do_not_grow_with_the_store(
     store.close()
 
 
-def test_the_records_of_a_user_are_found_by_the_index(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
-    condition = f"position > ? AND {SQLite.words['of_users']}"
-    plans = [
-        store._database.read(
-            lambda session, query=query: session.rows(f"EXPLAIN QUERY PLAN {query}", [0, "[]"])
-        )
-        for query in (
-            f"SELECT * FROM events WHERE undone = 0 AND {condition} ORDER BY position",
-            f"DELETE FROM impressions WHERE {condition}",
-        )
-    ]
-    for plan in plans:
-        assert "_by_user (<expr>=? AND user_id=? AND rowid>?)" in str(plan)
-    store.close()
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT * FROM events WHERE position > ? AND {SQLite.words['of_users']} ORDER BY position",
+        f"DELETE FROM impressions WHERE position > ? AND {SQLite.words['of_users']}",
+    ],
+)
+def test_the_records_of_a_user_are_found_by_the_index(tmp_path: Path, query: str) -> None:
+    database = SQLite(tmp_path / "feedback.db")
+    SQLStore(database)
+    plan = database.read(lambda session: session.rows(f"EXPLAIN QUERY PLAN {query}", [0, "[]"]))
+    assert "_by_user (<expr>=? AND user_id=? AND rowid>?)" in str(plan)
+    database.close()
 
 
 @needs_fork
