@@ -8,6 +8,9 @@ from pathlib import Path
 SERVER_USER = "postgres"
 """Who runs the server where we are root, which it refuses to run as."""
 
+PATIENCE = "600"
+"""Seconds to wait for it: after a crash it syncs all its files, long work for a busy disk."""
+
 
 class Server:
     """A PostgreSQL server in a directory of its own, reached by a socket in it."""
@@ -36,7 +39,7 @@ class Server:
 
     def command(self, action: str, mode: str = "fast") -> list[str]:
         """Return the command that starts it, or stops it; the mode "immediate" is a crash."""
-        control = [str(self.binaries / "pg_ctl"), "-D", str(self.data), "-w"]
+        control = [str(self.binaries / "pg_ctl"), "-D", str(self.data), "-w", "-t", PATIENCE]
         options = f"-c listen_addresses='' -c unix_socket_directories='{self.directory}'"
         ways = {
             "start": ["-l", str(self.log), "-o", options, "start"],
