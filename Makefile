@@ -13,7 +13,7 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-rust test-python test-slow bench bench-kernels bench-rust \
-    bench-latency bench-accuracy bench-faithfulness format clean
+    bench-latency bench-feedback bench-accuracy bench-faithfulness format clean
 
 help: ## Say what can be made.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -52,6 +52,9 @@ bench-rust: ## Time the kernels alone, with criterion, beside their last run.
 
 bench-latency: $(VENV)/.dev $(EXTENSION) ## Time an answer with reasons, for one user and for many.
 	$(BIN)/python -m bench.latency
+
+bench-feedback: $(VENV)/.dev $(EXTENSION) ## Time the stores of feedback, in SQLite and in PostgreSQL.
+	$(BIN)/python -m bench.feedback $(ARGS)
 
 bench-accuracy: $(VENV)/.dev $(EXTENSION) ## Measure accuracy beside peers on the same split.
 	$(BIN)/python -m bench.accuracy

@@ -35,6 +35,10 @@ class StorageError(WhyrecError, OSError):
     """A saved directory that is missing, damaged or of a newer schema, by file name."""
 
 
+class StoreError(WhyrecError, OSError):
+    """A store of feedback that is damaged, full, read-only, newer, locked or out of reach."""
+
+
 class TrainingError(WhyrecError, RuntimeError):
     """Training that cannot go on, such as a loss that is no longer finite."""
 

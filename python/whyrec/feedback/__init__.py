@@ -1,0 +1,40 @@
+"""What users do and ask for, kept safely: a store's protocol, SQLite and PostgreSQL behind it."""
+
+from whyrec.feedback.batch import Batch
+from whyrec.feedback.buffer import Buffer
+from whyrec.feedback.database import Database
+from whyrec.feedback.postgres import PostgreSQL
+from whyrec.feedback.records import (
+    Control,
+    ControlKind,
+    Event,
+    Impression,
+    Rating,
+    ReasonRating,
+    Record,
+    Undo,
+)
+from whyrec.feedback.salvage import Salvaged, salvage
+from whyrec.feedback.sql_store import SQLStore
+from whyrec.feedback.sqlite import SQLite
+from whyrec.feedback.store import Store
+
+__all__ = [
+    "Batch",
+    "Buffer",
+    "Control",
+    "ControlKind",
+    "Database",
+    "Event",
+    "Impression",
+    "PostgreSQL",
+    "Rating",
+    "ReasonRating",
+    "Record",
+    "SQLStore",
+    "SQLite",
+    "Salvaged",
+    "Store",
+    "Undo",
+    "salvage",
+]
