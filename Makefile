@@ -56,8 +56,8 @@ bench-latency: $(VENV)/.dev $(EXTENSION) ## Time an answer with reasons, for one
 bench-feedback: $(VENV)/.dev $(EXTENSION) ## Time the stores of feedback, in SQLite and in PostgreSQL.
 	$(BIN)/python -m bench.feedback $(ARGS)
 
-bench-accuracy: $(VENV)/.dev $(EXTENSION) ## Measure accuracy beside peers on the same split.
-	$(BIN)/python -m bench.accuracy
+bench-accuracy: $(VENV)/.bench $(VENV)/.rectools $(EXTENSION) ## Measure accuracy beside peers; ARGS="--only movielens random ease --users 150".
+	$(BIN)/python -m bench.accuracy $(ARGS)
 
 bench-faithfulness: $(VENV)/.bench $(EXTENSION) ## Hold every method's reasons against the truth; ARGS="--quick --users 20".
 	$(BIN)/python -m bench.faithfulness $(ARGS)
@@ -109,6 +109,16 @@ $(VENV)/.dev: $(VENV)/.demo
 $(VENV)/.bench: $(VENV)/.demo
 	@$(BIN)/python -c "$$requirements" bench > $(VENV)/bench.txt
 	$(BIN)/python -m pip install --quiet -r $(VENV)/bench.txt
+	@touch $@
+
+# An environment of its own, which has from .venv whatever RecTools does not hold to another version.
+$(VENV)/.rectools: $(VENV)/.demo
+	@$(BIN)/python -c "$$requirements" bench-rectools > $(VENV)/rectools.txt
+	$(BIN)/python -m venv $(VENV)/rectools
+	@site=$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])'); \
+	    own=$$($(VENV)/rectools/bin/python -c 'import site; print(site.getsitepackages()[0])'); \
+	    echo "import site; site.addsitedir('$$site')" > "$$own/whyrec-venv.pth"
+	$(VENV)/rectools/bin/python -m pip install --quiet -r $(VENV)/rectools.txt
 	@touch $@
 
 $(EXTENSION): pyproject.toml $(RUST) | $(VENV)/.demo

@@ -48,7 +48,11 @@ def write_table(
     name: str, title: str, header: list[str], rows: list[list[str]], notes: Sequence[str] = ()
 ) -> None:
     """Print a table, and keep it in bench/results with the commit and the machine it is of."""
-    lines = table_lines(title, header, rows, notes)
+    write_lines(name, table_lines(title, header, rows, notes))
+
+
+def write_lines(name: str, lines: list[str]) -> None:
+    """Print lines, and keep them in bench/results."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text("\n".join(lines))
     print("\n".join(lines))
@@ -58,6 +62,12 @@ def table_lines(
     title: str, header: list[str], rows: list[list[str]], notes: Sequence[str] = ()
 ) -> list[str]:
     """Return a table in Markdown, with the commit and the machine above it and notes below."""
+    told = (line for note in notes for line in ("", note))
+    return [*heading(title), *cells(header, rows), *told, ""]
+
+
+def heading(title: str) -> list[str]:
+    """Return a title, and the commit and the machine that what follows is of."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -68,9 +78,13 @@ def table_lines(
         f"{torch.get_num_threads()} threads, Python {platform.python_version()}, "
         f"torch {torch.__version__.split('+')[0]}.",
         "",
+    ]
+
+
+def cells(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Return a table in Markdown by itself."""
+    return [
         "| " + " | ".join(header) + " |",
         "|" + "---|" * len(header),
         *("| " + " | ".join(row) + " |" for row in rows),
-        *(line for note in notes for line in ("", note)),
-        "",
     ]

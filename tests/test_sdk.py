@@ -31,6 +31,7 @@ from whyrec import (
     UnknownUserError,
     WhyrecError,
 )
+from whyrec.data.split import hold_out_users
 from whyrec.datasets import synthetic
 
 WORLD = synthetic(seed=5, n_users=40, n_items=30, n_events_per_user=8)
@@ -418,8 +419,51 @@ def test_accuracy_is_what_comes_out_by_hand(sdk: SDK) -> None:
         hits.append(float(item in ranked))
         gains.append(1 / math.log2(ranked.index(item) + 2) if item in ranked else 0.0)
     assert 0 < sum(hits) < len(hits) == found.n_users == 40
-    expected = {"NDCG@5": np.mean(gains), "Recall@5": np.mean(hits), "HR@5": np.mean(hits)}
-    assert found.means() == pytest.approx(expected)
+    means = found.means()
+    assert means["NDCG@5"] == pytest.approx(np.mean(gains))
+    for name, share in (("Recall@5", 1), ("HR@5", 1), ("Precision@5", 1 / 5)):
+        assert means[name] == pytest.approx(np.mean(hits) * share)
+    assert str(found).endswith(" over 40 users")
+
+
+def test_several_cutoffs_are_evaluated_at_once(sdk: SDK) -> None:
+    found = sdk.evaluate(HELD_OUT, k=(3, 5)).means()
+    assert found == pytest.approx(
+        sdk.evaluate(HELD_OUT, k=3).means() | sdk.evaluate(HELD_OUT, k=5).means()
+    )
+
+
+def test_what_is_recommended_is_measured_beside_its_accuracy(sdk: SDK) -> None:
+    found, dataset = sdk.evaluate(HELD_OUT, k=5), sdk.dataset
+    answers = [sdk.recommend(user, k=5) for user in HELD_OUT["user_id"].to_list()]
+    ranked = [dataset.items.indices_of(ids(answer)) for answer in answers]
+    counts = np.bincount(dataset.interactions.items, minlength=dataset.n_items)
+    means = found.means()
+    assert means["popularity@5"] == pytest.approx(np.mean([counts[items] for items in ranked]))
+    assert means["coverage@5"] == len({*np.concatenate(ranked).tolist()}) / dataset.n_items
+    features = dataset.item_features.matrix().toarray()
+    units = features / np.linalg.norm(features, axis=1, keepdims=True)
+    alike = [units[items] @ units[items].T for items in ranked]
+    assert means["diversity@5"] == pytest.approx(
+        np.mean([1 - each[np.triu_indices(5, 1)].mean() for each in alike])
+    )
+
+
+def test_those_held_out_whole_are_recommended_to_from_what_is_given(sdk: SDK) -> None:
+    split = hold_out_users(sdk.dataset.interactions, (1, 0, 1), seed=0)
+    found = sdk.evaluate(split.test, k=5, given=split.given)
+    hits = []
+    for user in np.flatnonzero(np.diff(split.test.offsets)).tolist():
+        history = sdk.dataset.with_interactions(split.given).histories(np.array([user]))
+        wanted = split.test.histories(np.array([user]), sdk.dataset.user_features).items
+        ranked = sdk._pipeline.rank(Askers([user], history), 5).items
+        hits.append(len({*ranked.tolist()} & {*wanted.tolist()}))
+    assert found.n_users == len(hits) > 10
+    assert found.means()["Precision@5"] == pytest.approx(np.mean(hits) / 5)
+    # Of their own histories, what they are asked for is a part, and is never recommended.
+    assert sdk.evaluate(split.test, k=5).means()["HR@5"] == 0 < found.means()["HR@5"]
+    with pytest.raises(ArgumentError, match="the interactions are of 1 users"):
+        sdk.evaluate(split.test, given=replace(split.given, offsets=np.array([0, 0])))
 
 
 def test_events_of_strangers_are_left_out_of_accuracy(sdk: SDK) -> None:

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.data import RETAIL, movielens_data, retail_data
 from bench.faithfulness.comparison import Comparison, Size
-from bench.faithfulness.data import RETAIL, movielens_data, retail_data, split_users
+from bench.faithfulness.data import split_users
 from bench.faithfulness.lineup import recommenders
 
 from whyrec.data.dataset import Dataset

@@ -17,6 +17,7 @@ from whyrec.sdk import SDK
 _SEED = 0
 _N_USERS = 3
 _N_PAIRS = 100
+_METRICS = ("NDCG@10", "Recall@10", "HR@10")
 _EVENTS_OF_A_USER = (20, 60)
 """The three people have rated neither few films nor very many."""
 
@@ -64,10 +65,10 @@ def _accuracy_table(fitted: dict[str, SDK], split: Split) -> Table:
     """Show how well each recommender foresees the held-out tenth."""
     table = Table(title="Accuracy on held-out ratings", title_justify="left")
     measured = {name: sdk.evaluate(split.test).means() for name, sdk in fitted.items()}
-    for column in ("", *next(iter(measured.values()))):
+    for column in ("", *_METRICS):
         table.add_column(column, justify="right" if column else "left")
     for name, means in measured.items():
-        table.add_row(name, *(f"{value:.4f}" for value in means.values()))
+        table.add_row(name, *(f"{means[metric]:.4f}" for metric in _METRICS))
     return table
 
 

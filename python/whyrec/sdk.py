@@ -15,7 +15,7 @@ from whyrec.data.interactions import Interactions
 from whyrec.data.report import Report
 from whyrec.data.tables import read_table
 from whyrec.errors import ArgumentError
-from whyrec.evaluate.accuracy import Accuracy, accuracy
+from whyrec.evaluate.accuracy import Evaluation, accuracy, beyond_accuracy, read_cutoffs
 from whyrec.evaluate.faithfulness import Faithfulness, faithfulness
 from whyrec.explain import (
     AdditiveRecommender,
@@ -380,31 +380,53 @@ class SDK:
             None if rivals is None else rivals.items,
         )
 
-    def evaluate(self, events: object, k: int = 10) -> Accuracy:
+    def evaluate(
+        self,
+        events: object,
+        k: int | Iterable[int] = 10,
+        *,
+        given: Interactions | None = None,
+    ) -> Evaluation:
         """Compare what would be recommended with what users did afterwards.
 
-        The whole catalog is ranked, without the items of each user's own history. Events of users
-        or items that the SDK does not know are left out.
+        The whole catalog is ranked, without the items of each user's own history; so an event of
+        such an item is always missed. Events of users or items that the SDK does not know are left
+        out. What recommendations are like, `Evaluation.beyond`, is told by the events that the SDK
+        was fitted on and the fields of its items.
 
         Args:
             events: held-out events: a table with the columns that the SDK was fitted on, or a part
                 of a split of its data set.
-            k: how many recommendations count.
+            k: how many recommendations count, or several such cut-offs.
+            given: the histories to recommend from, a part of a split such as
+                `hold_out_users(…).given`; None takes those that the SDK was fitted on.
 
         Raises:
             DataError: the table cannot be read, or has no event of a known user and item.
-            ArgumentError: k is below 1.
+            ArgumentError: a k is below 1, or given is of other users or items.
         """
-        known = self._dataset
+        known, cutoffs = self._dataset, read_cutoffs(k)
         if isinstance(events, Interactions):
             held_out = known.with_interactions(events).interactions
         else:
             table = read_table(events, "events")
             held_out = read_held_out(table, known.columns, known.users, known.items)
         users = np.flatnonzero(np.diff(held_out.offsets) > 0)
-        wanted = held_out.histories(users, self._dataset.user_features)
-        ranking = self._pipeline.rank(self._pipeline.users(users), k)
-        return accuracy(ranking.offsets, ranking.items, wanted.offsets, wanted.items, k=k)
+        before = known if given is None else known.with_interactions(given)
+        wanted = held_out.histories(users, known.user_features)
+        askers = Askers([known.users[user] for user in users.tolist()], before.histories(users))
+        ranking = self._pipeline.rank(askers, cutoffs[-1])
+        lists = ranking.offsets, ranking.items
+        features = known.item_features
+        return Evaluation(
+            accuracy(*lists, wanted.offsets, wanted.items, k=cutoffs),
+            beyond_accuracy(
+                *lists,
+                np.bincount(known.interactions.items, minlength=known.n_items),
+                k=cutoffs,
+                vectors=features.matrix() if len(features.tokens) else None,
+            ),
+        )
 
     def importance(self, users: Ids | None = None, k: int = 10) -> GlobalImportance:
         """Accumulate the contributions behind the best k items of some users, or of all.

@@ -1,12 +1,22 @@
 """Splits: every event in one part, the same parts for the same seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from whyrec.data.interactions import Interactions
 from whyrec.data.rows import offsets_of
-from whyrec.data.split import Split, leave_last_out, random_split
+from whyrec.data.split import (
+    Split,
+    UserSplit,
+    hold_out_items,
+    hold_out_users,
+    leave_last_out,
+    random_split,
+)
 from whyrec.errors import ArgumentError
+from whyrec.types import Int32Array
 
 
 def interactions_of(*counts: int) -> Interactions:
@@ -18,7 +28,7 @@ def interactions_of(*counts: int) -> Interactions:
     )
 
 
-def parts(split: Split) -> list[Interactions]:
+def parts(split: Split | UserSplit) -> list[Interactions]:
     return [split.train, split.validation, split.test]
 
 
@@ -79,5 +89,74 @@ def test_the_last_event_is_for_test_and_the_one_before_for_validation() -> None:
 
 
 def test_no_events_split_into_none() -> None:
-    for split in (random_split(interactions_of(0, 0), seed=0), leave_last_out(interactions_of(0))):
+    for split in (
+        random_split(interactions_of(0, 0), seed=0),
+        leave_last_out(interactions_of(0)),
+        hold_out_users(interactions_of(0), seed=0),
+        hold_out_items(interactions_of(0), seed=0),
+    ):
         assert [len(part) for part in parts(split)] == [0, 0, 0]
+
+
+def test_users_are_held_out_whole_and_a_fifth_of_their_events_is_asked_for() -> None:
+    interactions = interactions_of(*[10] * 40, 4, 1, 0)
+    split = hold_out_users(interactions, seed=0)
+    told, known = np.diff(split.given.offsets), np.diff(split.train.offsets)
+    asked = np.diff(split.validation.offsets) + np.diff(split.test.offsets)
+    assert (np.diff(split.validation.offsets) > 0).sum() == 4
+    assert (np.diff(split.test.offsets) > 0).sum() == 4
+    assert {*zip(known.tolist(), told.tolist(), asked.tolist(), strict=True)} == {
+        (10, 0, 0),
+        (0, 8, 2),
+        (4, 0, 0),  # of fewer than five events, none could be asked for
+        (1, 0, 0),
+        (0, 0, 0),
+    }
+    everything = np.concatenate([each.items for each in (*parts(split), split.given)])
+    assert sorted(everything) == interactions.items.tolist()
+
+
+def test_the_share_that_is_given_can_be_chosen() -> None:
+    split = hold_out_users(interactions_of(*[10] * 10), (0.5, 0, 0.5), given=0.5, seed=1)
+    assert sorted(np.diff(split.given.offsets)) == sorted(np.diff(split.test.offsets))
+    assert sorted(np.diff(split.test.offsets)) == [0] * 5 + [5] * 5
+    for given in (0, 1, -0.1, float("nan")):
+        with pytest.raises(ArgumentError, match="given must be between 0 and 1"):
+            hold_out_users(interactions_of(10), given=given, seed=0)
+
+
+def test_items_are_held_out_with_all_their_events() -> None:
+    random = np.random.default_rng(0)
+    interactions = interactions_of(*[20] * 30)
+    interactions = replace(interactions, items=random.integers(3, 103, 600).astype(np.int32))
+    split = hold_out_items(interactions, seed=2)
+    items = [set(part.items.tolist()) for part in parts(split)]
+    n_items = len(np.unique(interactions.items))
+    assert n_items > 90
+    assert [len(each) for each in items] == [n_items - 2 * (n_items // 20), *[n_items // 20] * 2]
+    assert not items[0] & items[1] | items[0] & items[2] | items[1] & items[2]
+    assert sum(len(part) for part in parts(split)) == 600
+    for part in parts(split):
+        # Users stay who they were, and their events in order.
+        own = [np.isin(row, each) for row, each in zip(rows(interactions), rows(part), strict=True)]
+        for row, each, kept in zip(rows(interactions), rows(part), own, strict=True):
+            assert row[kept].tolist() == each.tolist()
+
+
+def rows(interactions: Interactions) -> list[Int32Array]:
+    return np.split(interactions.items, interactions.offsets[1:-1])
+
+
+def test_whole_users_and_items_are_drawn_by_the_seed() -> None:
+    interactions = interactions_of(*[10] * 50)
+    for held_out in (hold_out_users, hold_out_items):
+        first, again, other = (held_out(interactions, seed=seed).test.items for seed in (1, 1, 2))
+        assert first.tolist() == again.tolist()
+        assert first.tolist() != other.tolist()
+
+
+@pytest.mark.parametrize("ratios", [(0, 1, 1), (8, -1, 1), (8, 1), (float("nan"), 1, 1)])
+def test_whole_users_and_items_leave_something_to_learn_from(ratios: tuple[float, ...]) -> None:
+    for held_out in (hold_out_users, hold_out_items):
+        with pytest.raises(ArgumentError, match="ratios must be three numbers"):
+            held_out(interactions_of(10), ratios, seed=0)  # type: ignore[arg-type]

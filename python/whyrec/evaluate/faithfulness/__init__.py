@@ -9,7 +9,6 @@ know no model class.
 from whyrec.evaluate.faithfulness.against_truth import Faithfulness, faithfulness
 from whyrec.evaluate.faithfulness.agreement import strongest_players
 from whyrec.evaluate.faithfulness.greedy import greedy_orders
-from whyrec.evaluate.faithfulness.intervals import Interval, differences, interval, intervals
 from whyrec.evaluate.faithfulness.orders import Orders
 from whyrec.evaluate.faithfulness.outcomes import Outcomes
 from whyrec.evaluate.faithfulness.recommender_outcomes import Probability, RecommenderOutcomes
@@ -22,6 +21,7 @@ from whyrec.evaluate.faithfulness.sanity import (
     randomised_weights_change_attributions,
     unseen_players_get_nothing,
 )
+from whyrec.evaluate.intervals import Interval, differences, interval, intervals
 
 __all__ = [
     "Faithfulness",

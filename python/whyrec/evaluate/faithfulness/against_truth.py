@@ -16,8 +16,8 @@ from whyrec.evaluate.faithfulness.agreement import (
     strongest_players,
     top_overlap,
 )
-from whyrec.evaluate.faithfulness.intervals import mean_of_defined
 from whyrec.evaluate.faithfulness.reliability import Reliability, reliability
+from whyrec.evaluate.intervals import mean_of_defined
 from whyrec.explain.attribution import Attributions
 from whyrec.types import BoolArray, Float64Array, Int64Array
 

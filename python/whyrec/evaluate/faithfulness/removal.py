@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from whyrec.errors import ArgumentError
-from whyrec.evaluate.faithfulness.intervals import mean_of_defined
 from whyrec.evaluate.faithfulness.orders import Orders
 from whyrec.evaluate.faithfulness.outcomes import Outcomes, ask
+from whyrec.evaluate.intervals import mean_of_defined
 from whyrec.types import Float64Array, Int64Array
 
 CUTOFFS = (1, 5, 10, 20, 50, 100)

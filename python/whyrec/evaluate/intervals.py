@@ -1,4 +1,4 @@
-"""How sure a mean over pairs is: bootstrap intervals, of one method and of two side by side."""
+"""How sure a mean over pairs, or over users, is: bootstrap intervals, of one and of two methods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,8 +88,8 @@ def intervals(figures: Mapping[str, Float64Array], *, seed: int = 0) -> dict[str
     """Return the interval of each figure of a method, by name.
 
     Args:
-        figures: by name, float64 [n_pairs], as `Faithfulness.figures` and `Removal.figures` give
-            them.
+        figures: by name, float64 [n_pairs], as `Faithfulness.figures`, `Removal.figures` and
+            `Accuracy.figures` give them; these last are of users.
         seed: as for `interval`.
 
     Raises:

@@ -1,0 +1,1 @@
+"""The models side by side: each learns from a data set, and is then asked."""
