@@ -24,7 +24,14 @@ from whyrec.explain import (
     RefinedConfig,
     ShapleyConfig,
 )
-from whyrec.models import EASEConfig, PopularityConfig, SequenceConfig, TwoTowerConfig
+from whyrec.models import (
+    EASEConfig,
+    PopularityConfig,
+    SequenceConfig,
+    TrainingConfig,
+    TrainingStep,
+    TwoTowerConfig,
+)
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.reason import Reason, ReasonKind
 from whyrec.reasons.recommendation import Recommendation, Recommendations
@@ -57,7 +64,9 @@ __all__ = [
     "StorageError",
     "Tags",
     "Text",
+    "TrainingConfig",
     "TrainingError",
+    "TrainingStep",
     "TwoTowerConfig",
     "UnknownIdError",
     "UnknownItemError",

@@ -22,8 +22,9 @@ from whyrec.explain import (
     ExplainerConfig,
     NetworkConfig,
     ShapleyConfig,
+    fit_explainer,
 )
-from whyrec.models import RecommenderConfig, TwoTowerConfig
+from whyrec.models import RecommenderConfig, Run, TrainingConfig, TwoTowerConfig, fit_recommender
 from whyrec.pipeline import Pipeline
 from whyrec.reasons.answers import explanation_of
 from whyrec.reasons.explanation import Explanation
@@ -105,6 +106,7 @@ class SDK:
         unknown_items: Literal["error", "drop"] = "error",
         model: RecommenderConfig | None = None,
         explainer: ExplainerConfig | None = None,
+        training: TrainingConfig | None = None,
         progress: bool = True,
     ) -> Self:
         """Read tables, train a recommender on them, and then its explainer.
@@ -126,12 +128,15 @@ class SDK:
             model: the recommender's settings; `TwoTowerConfig()` by default.
             explainer: the explainer's settings; by default the closed form where the score is a
                 sum over events, and `NetworkConfig()` for any other recommender.
+            training: on which device training runs, what it logs, and where it keeps what a fit
+                that is killed can go on from; see `TrainingConfig`.
             progress: whether to show progress bars.
 
         Raises:
             DataError: a table, a column or a row cannot be used; the message says which.
             ArgumentError: an argument outside what the call allows.
             TrainingError: training that cannot go on.
+            StorageError: a checkpoint that cannot be made or read.
         """
         dataset = Dataset.from_tables(
             events,
@@ -144,7 +149,9 @@ class SDK:
             user_fields=user_fields,
             unknown_items=unknown_items,
         )
-        return cls.fit_dataset(dataset, model=model, explainer=explainer, progress=progress)
+        return cls.fit_dataset(
+            dataset, model=model, explainer=explainer, training=training, progress=progress
+        )
 
     @classmethod
     def fit_dataset(
@@ -153,6 +160,7 @@ class SDK:
         *,
         model: RecommenderConfig | None = None,
         explainer: ExplainerConfig | None = None,
+        training: TrainingConfig | None = None,
         progress: bool = True,
     ) -> Self:
         """Do what `fit` does from a data set that is read already, such as a part of a split."""
@@ -163,11 +171,13 @@ class SDK:
                     f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
                     f"whyrec.NetworkConfig(), not {settings!r}"
                 )
-        recommender = model.fit(dataset, progress=progress)
+        run = Run(training, progress=progress)
+        recommender = fit_recommender(model, dataset, run)
         if explainer is None:
             additive = isinstance(recommender, AdditiveRecommender)
             explainer = ClosedFormConfig() if additive else NetworkConfig()
-        fitted = explainer.fit(recommender, dataset, progress=progress)
+        fitted = fit_explainer(explainer, recommender, dataset, run)
+        run.end()
         return cls(Fitted(dataset, model, recommender, explainer, fitted))
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -17,7 +17,7 @@ from whyrec.models import (
     Sequence,
     SequenceConfig,
 )
-from whyrec.models.sequence_training import learning_rate_share
+from whyrec.models.loop.descent import learning_rate_share
 from whyrec.models.validation import hold_out_last
 
 
@@ -72,7 +72,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(
     shop: Dataset, sequence_config: SequenceConfig
 ) -> None:
     config = replace(sequence_config, learning_rate=1e30)
-    with pytest.raises(TrainingError, match=r"lower the learning rates \(learning_rate is 1e\+30"):
+    with pytest.raises(TrainingError, match=r"lower the learning rates \(now 1e\+30"):
         config.fit(shop, progress=False)
 
 

@@ -3,7 +3,12 @@
 from whyrec.explain.attribution import Attributions, PlayerKind, Players
 from whyrec.explain.closed_form import AdditiveRecommender, ClosedForm, ClosedFormConfig
 from whyrec.explain.estimators import Estimator
-from whyrec.explain.explainer import Explainer, ExplainerConfig
+from whyrec.explain.explainer import (
+    Explainer,
+    ExplainerConfig,
+    TrainableExplainerConfig,
+    fit_explainer,
+)
 from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.explain.margin import Margin, Rivals, margin_over
 from whyrec.explain.network import Network, NetworkConfig
@@ -33,5 +38,7 @@ __all__ = [
     "Rivals",
     "Shapley",
     "ShapleyConfig",
+    "TrainableExplainerConfig",
+    "fit_explainer",
     "margin_over",
 ]

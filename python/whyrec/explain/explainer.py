@@ -1,12 +1,13 @@
 """The protocols that every explainer speaks."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.explain.attribution import Attributions
+from whyrec.models.loop import Run
 from whyrec.models.recommender import Recommender
 from whyrec.types import Float32Array, Float64Array
 
@@ -48,3 +49,21 @@ class ExplainerConfig(Protocol):
     def restore(self, recommender: Recommender, arrays: Mapping[str, Float32Array]) -> Explainer:
         """Build what `fit` returned from the arrays it gave, bit for bit."""
         ...
+
+
+@runtime_checkable
+class TrainableExplainerConfig(ExplainerConfig, Protocol):
+    """The settings of an explainer that is trained in steps."""
+
+    def train(self, recommender: Recommender, dataset: Dataset, run: Run) -> Explainer:
+        """Do what `fit` does, where a run says and with what it tells and keeps on the way."""
+        ...
+
+
+def fit_explainer(
+    config: ExplainerConfig, recommender: Recommender, dataset: Dataset, run: Run
+) -> Explainer:
+    """Fit what the settings say, as the run says where there is anything to train."""
+    if isinstance(config, TrainableExplainerConfig):
+        return config.train(recommender, dataset, run)
+    return config.fit(recommender, dataset, progress=run.progress)

@@ -15,6 +15,7 @@ from whyrec.explain.confidence import Confidence, fit_confidence
 from whyrec.explain.network_training import train
 from whyrec.explain.path import attribute_by_gradients, differentiable, quadrature
 from whyrec.explain.player_network import PlayerNetwork
+from whyrec.models.loop import Run
 from whyrec.models.recommender import DifferentiableRecommender, Recommender
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array
@@ -78,15 +79,27 @@ class NetworkConfig:
             ArgumentError: the recommender cannot be differentiated, or nobody has a history.
             TrainingError: the loss is no longer finite.
         """
+        return self.train(recommender, dataset, Run(progress=progress))
+
+    def train(self, recommender: Recommender, dataset: Dataset, run: Run) -> "Network":
+        """Do what `fit` does, with what a run tells and keeps on the way.
+
+        Wherever the recommender was trained, it answers on the CPU, and the network learns there.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
         source = differentiable(recommender)
-        network = train(source, dataset, self, progress=progress)
+        network = train(source, dataset, self, run)
         confidence = fit_confidence(
             Network(source, network, self),
             source,
             dataset,
             n_pairs=self.confidence_pairs,
             seed=self.seed,
-            progress=progress,
+            progress=run.progress,
         )
         return Network(source, network, self, confidence)
 

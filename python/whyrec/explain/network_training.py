@@ -1,20 +1,19 @@
 """Trains the explainer network from the recommender's outputs on coalitions and its gradients."""
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.errors import ArgumentError, TrainingError
+from whyrec.errors import ArgumentError
 from whyrec.explain.attribution import Players
 from whyrec.explain.path import path_gradients, quadrature
 from whyrec.explain.player_network import PlayerNetwork
+from whyrec.models.loop import Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.recommender import DifferentiableRecommender
 from whyrec.types import Int32Array
 
@@ -31,8 +30,7 @@ def train(
     recommender: DifferentiableRecommender[Any],
     dataset: Dataset,
     config: "NetworkConfig",
-    *,
-    progress: bool,
+    run: Run,
 ) -> PlayerNetwork:
     """Train until held-out coalitions are foretold no better, and keep the best network.
 
@@ -45,29 +43,24 @@ def train(
         recommender.dimension, config.n_points, config.width, config.n_summaries
     ).start(config.seed)
     held_out = [source.draw(config.batch_size, _HELD_OUT_COALITIONS) for _ in range(2)]
-    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate)
-    best, best_step, best_state = _error(network, held_out, config), 0, _state(network)
-    with tqdm(range(1, config.max_steps + 1), "explainer", disable=not progress) as shown:
-        for step in shown:
-            loss = _loss(network, source.draw(config.batch_size, config.n_coalitions), config)
-            if not torch.isfinite(loss):
-                raise TrainingError(
-                    f"the loss of the explainer is {loss.item()}; lower learning_rate "
-                    f"(now {config.learning_rate})"
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            if step % config.evaluate_every:
-                continue
-            error = _error(network, held_out, config)
-            if error < best:
-                best, best_step, best_state = error, step, _state(network)
-            shown.set_postfix(error=f"{error:.4f}", best=f"{best:.4f}")
-            if step >= best_step + config.patience * config.evaluate_every:
-                break
-    network.load_state_dict(best_state)
+    learner = Learner(
+        phase="explainer",
+        network=network,
+        optimizer=torch.optim.AdamW(network.parameters(), config.learning_rate),
+        loss=lambda _: _loss(network, source.draw(config.batch_size, config.n_coalitions), config),
+        look=lambda: Look(_error(network, held_out, config)),
+        random=source.random,
+        generator=source.generator,
+        identity=Identity(dataset, config, recommender.arrays()),
+        metric="error",
+        less_is_better=True,
+    )
+    pace = Pace(
+        max_steps=config.max_steps,
+        evaluate_every=config.evaluate_every,
+        patience=config.patience,
+    )
+    train_to_best(learner, pace, run)
     return network
 
 
@@ -123,10 +116,6 @@ def _error(network: PlayerNetwork, held_out: list[_Lesson], config: "NetworkConf
     return float(np.mean([_loss(network, lesson, config).item() for lesson in held_out]))
 
 
-def _state(network: PlayerNetwork) -> dict[str, torch.Tensor]:
-    return copy.deepcopy(network.state_dict())
-
-
 class _Source:
     """Draws users with parts of their histories, items for them, and coalitions of both."""
 
@@ -139,8 +128,8 @@ class _Source:
         self._recommender, self._dataset, self._config = recommender, dataset, config
         self._items = torch.from_numpy(recommender.item_vectors())
         self._biases = torch.from_numpy(recommender.item_biases())
-        self._random = np.random.default_rng(config.seed)
-        self._generator = torch.Generator().manual_seed(config.seed)
+        self.random = np.random.default_rng(config.seed)
+        self.generator = torch.Generator().manual_seed(config.seed)
         self._users = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
         if not len(self._users):
             raise ArgumentError("no user has an event; there is nothing to explain")
@@ -164,7 +153,7 @@ class _Source:
         points = torch.cat([self._points, self._fine_points])
         gradients, bases = path_gradients(self._recommender, embedded, present[:, None], points)
         gradients, fine = gradients.split([len(self._points), len(self._fine_points)], 2)
-        coalitions = draw_coalitions(present, n_coalitions, self._generator)
+        coalitions = draw_coalitions(present, n_coalitions, self.generator)
         asked = torch.cat([present[:, None].float(), coalitions], 1)
         with torch.no_grad():
             values = self._recommender.pair_values(embedded, asked[:, None])[:, 0]
@@ -182,11 +171,11 @@ class _Source:
 
     def _histories(self, n_rows: int) -> Histories:
         """Draw users; half of them with a random part of their events, down to one in ten."""
-        histories = self._dataset.histories(self._random.choice(self._users, n_rows))
+        histories = self._dataset.histories(self.random.choice(self._users, n_rows))
         counts = histories.counts()
-        rate = np.where(np.arange(n_rows) % 2, 1.0, self._random.uniform(0.1, 1.0, n_rows))
+        rate = np.where(np.arange(n_rows) % 2, 1.0, self.random.uniform(0.1, 1.0, n_rows))
         rate = np.minimum(rate, self._config.max_events / np.maximum(counts, 1))
-        kept = self._random.random(counts.sum()) < np.repeat(rate, counts)
+        kept = self.random.random(counts.sum()) < np.repeat(rate, counts)
         return histories.only_events(kept)
 
     def _choose_items(self, histories: Histories) -> Int32Array:
@@ -196,9 +185,9 @@ class _Source:
         rows = np.repeat(np.arange(len(histories)), histories.counts())
         scores[torch.from_numpy(rows), torch.from_numpy(histories.items).long()] = -torch.inf
         best = scores.topk(min(_TOP, scores.shape[1])).indices.numpy()
-        ranks = self._random.integers(best.shape[1], size=len(histories))
-        anything = self._random.integers(scores.shape[1], size=len(histories))
-        of_best = self._random.random(len(histories)) < 0.5
+        ranks = self.random.integers(best.shape[1], size=len(histories))
+        anything = self.random.integers(scores.shape[1], size=len(histories))
+        of_best = self.random.random(len(histories)) < 0.5
         chosen = np.where(of_best, best[np.arange(len(best)), ranks], anything)
         return chosen.astype(np.int32)
 

@@ -10,6 +10,7 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
+from whyrec.models.loop import Run
 from whyrec.types import Float32Array, Float64Array, Int64Array
 
 P = TypeVar("P")
@@ -130,3 +131,19 @@ class RecommenderConfig(Protocol):
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> Recommender:
         """Build what `fit` returned from the arrays it gave, bit for bit."""
         ...
+
+
+@runtime_checkable
+class TrainableConfig(RecommenderConfig, Protocol):
+    """The settings of a recommender that is trained in steps."""
+
+    def train(self, dataset: Dataset, run: Run) -> Recommender:
+        """Do what `fit` does, where a run says and with what it tells and keeps on the way."""
+        ...
+
+
+def fit_recommender(config: RecommenderConfig, dataset: Dataset, run: Run) -> Recommender:
+    """Fit what the settings say, as the run says where there is anything to train."""
+    if isinstance(config, TrainableConfig):
+        return config.train(dataset, run)
+    return config.fit(dataset, progress=run.progress)

@@ -17,6 +17,7 @@ from whyrec.models.candidate_items import CandidateItems
 from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
+from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
 from whyrec.models.sequence_encoder import Memory, SequenceEncoder
 from whyrec.models.sequence_inputs import LaidHistories, Recency
@@ -135,7 +136,17 @@ class SequenceConfig:
             ArgumentError: kind_weights names a kind of event that there is not.
             TrainingError: the loss is no longer finite.
         """
-        return Sequence(train(dataset, self, progress=progress), dataset.item_features)
+        return self.train(dataset, Run(progress=progress))
+
+    def train(self, dataset: Dataset, run: Run) -> "Sequence":
+        """Do what `fit` does, where a run says and with what it tells and keeps on the way.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        return Sequence(train(dataset, self, run), dataset.item_features)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "Sequence":
         """Build the recommender from its stored arrays.

@@ -1,6 +1,6 @@
 """Trains the sequence model to foretell events of a history from those before each of them."""
 
-from math import ceil, cos, pi
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
-from whyrec.models.early_stopping import Pace, descend, train_to_best
+from whyrec.models.loop import Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.popularity import log_popularity
 from whyrec.models.sequence_encoder import SequenceEncoder
 from whyrec.models.sequence_lessons import Lesson, cut
@@ -22,14 +22,12 @@ if TYPE_CHECKING:  # the config trains, so it imports this module
 
 _FEWEST_STEPS = 500
 _PASSES = 2
-_WARM_UP = 0.05
-"""Share of the steps in which the learning rate rises."""
 
 _READ_TOGETHER = 64
 """Histories of a look at held-out events that are read at a time."""
 
 
-def train(dataset: Dataset, config: "SequenceConfig", *, progress: bool) -> SequenceEncoder:
+def train(dataset: Dataset, config: "SequenceConfig", run: Run) -> SequenceEncoder:
     """Train as long as held-out last events are ranked better, then take all events in.
 
     As with the two-tower network, vectors of items start as the factors of a linear model of the
@@ -40,10 +38,10 @@ def train(dataset: Dataset, config: "SequenceConfig", *, progress: bool) -> Sequ
         ArgumentError: kind_weights names a kind of event that there is not.
         TrainingError: the loss is no longer finite.
     """
-    part, validation = hold_out_last(dataset, config.validation_share, config.seed)
-    training = _Training(part, config, progress=progress)
+    part, validation = hold_out_last(dataset, config.validation_share, config.seed, run.device)
+    training = _Training(part, config, run)
     share = training.run(validation)
-    encoder = training.encoder
+    encoder = training.encoder.cpu()
     tables = encoder.events, encoder.items, encoder.biases
     take_all_in(dataset, config, training.factors, share * training.calibration.prior, tables)
     return encoder
@@ -52,9 +50,9 @@ def train(dataset: Dataset, config: "SequenceConfig", *, progress: bool) -> Sequ
 class _Training:
     """The encoder while it learns: its tables hold what is added to the factors."""
 
-    def __init__(self, dataset: Dataset, config: "SequenceConfig", *, progress: bool) -> None:
-        self._dataset, self._config, self._progress = dataset, config, progress
-        self._kind_weights = weights_of_kinds(dataset, config.kind_weights)
+    def __init__(self, dataset: Dataset, config: "SequenceConfig", run: Run) -> None:
+        self._dataset, self._config, self._run = dataset, config, run
+        self._kind_weights = weights_of_kinds(dataset, config.kind_weights).to(run.device)
         self._random = np.random.default_rng(config.seed)
         self._generator = torch.Generator().manual_seed(config.seed)
         self.encoder = SequenceEncoder(
@@ -62,14 +60,15 @@ class _Training:
         )
         self.encoder.start(self._generator)
         self.encoder.biases.requires_grad_(False)  # popularity is given in training
-        self.factors = Factors.of(dataset, dataset.interactions, config)
+        self.encoder.to(run.device)
+        self.factors = Factors.of(dataset, dataset.interactions, config).to(run.device)
         self.calibration = Calibration()
         self._popularity = log_popularity(dataset.interactions, dataset.n_items)
         self._users = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
 
     @property
     def _prior(self) -> torch.Tensor:
-        return torch.from_numpy(self._popularity) * self.calibration.prior
+        return torch.from_numpy(self._popularity).to(self._run.device) * self.calibration.prior
 
     def run(self, validation: Validation | None) -> float:
         """Train to the best point, and return the share of the prior that ranks best there."""
@@ -81,31 +80,28 @@ class _Training:
         in_a_step = config.batch_size * config.n_targets
         n_steps = max(_FEWEST_STEPS, ceil(_PASSES * n_events / in_a_step))
         n_steps = n_steps if config.max_steps is None else config.max_steps
-        optimizer = _optimizer(self.encoder, config)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: learning_rate_share(step, n_steps)
+        learner = Learner(
+            phase="recommender",
+            network=self.encoder,
+            optimizer=_optimizer(self.encoder, config),
+            loss=lambda _: self._draw_loss(),
+            look=None if validation is None else lambda: self._look(validation),
+            random=self._random,
+            generator=self._generator,
+            identity=Identity(self._dataset, config),
+            mixed_precision=self._run.mixed_precision,
         )
-
-        def step(_: int) -> None:
-            descend(self.encoder, optimizer, self._draw_loss(), config.learning_rate)
-            schedule.step()
-
-        if validation is None:
-            for number in range(n_steps if len(self._users) else 0):
-                step(number)
-            return 1.0
         pace = Pace(
-            max_steps=n_steps,
+            max_steps=n_steps if len(self._users) else 0,
             evaluate_every=max(1, ceil(n_steps / config.n_looks)),
             patience=config.patience,
-            progress=self._progress,
+            cosine=True,
         )
-        return train_to_best(
-            self.encoder,
-            step,
-            lambda: validation.ndcg(validation.scores(self._scores), self._prior),
-            pace,
-        )
+        return train_to_best(learner, pace, self._run)
+
+    def _look(self, validation: Validation) -> Look:
+        """Return the NDCG@10 of the held-out events, and the share of the prior that gives it."""
+        return Look(*validation.ndcg(validation.scores(self._scores), self._prior))
 
     def _draw_loss(self) -> torch.Tensor:
         """Draw users and events of theirs to foretell, and return the loss."""
@@ -137,12 +133,14 @@ class _Training:
             lesson.seen.float(),
             self._keep,
         ).flatten(0, 1)
-        items, asking = lesson.items.flatten(), torch.arange(len(queries))
+        device = self._run.device
+        items, asking = lesson.items.flatten(), torch.arange(len(queries), device=device)
         weights = self._kind_weights[lesson.kinds] * lesson.is_target
         weights = (weights / weights.sum().clamp(min=1e-12)).flatten()
         n_items = self._dataset.n_items
         if n_items > config.full_softmax_items:
             drawn = torch.from_numpy(self._random.integers(n_items, size=config.n_negatives))
+            drawn = drawn.to(device)
             losses = sampled_losses(queries, vectors, self._prior, drawn, (asking, items))
         else:
             logits = queries @ vectors.T + self._prior
@@ -159,7 +157,8 @@ class _Training:
 
     def _draw(self, left_out: float, shape: tuple[int, ...]) -> torch.Tensor:
         """Draw what is kept, bool [shape], each entry being left out with the same chance."""
-        return torch.rand(shape, generator=self._generator) >= left_out
+        kept = torch.rand(shape, generator=self._generator) >= left_out
+        return kept.to(self._run.device)
 
     def _keep(self, units: torch.Tensor) -> torch.Tensor:
         """Leave units out by chance, and scale up the others."""
@@ -172,20 +171,12 @@ class _Training:
         catalog = self._dataset.item_features
         events = self._events()
         vectors = self.factors.items(catalog) + self.encoder.items(catalog)
-        scores = torch.empty(len(histories), self._dataset.n_items)
+        scores = torch.empty(len(histories), self._dataset.n_items, device=self._run.device)
         order = np.argsort(histories.counts(), kind="stable")  # rows of about one width together
         for rows in np.split(order, range(_READ_TOGETHER, len(order), _READ_TOGETHER)):
             queries = self.encoder.read(events, histories.take(rows))
-            scores[torch.from_numpy(rows)] = queries @ vectors.T
+            scores[torch.from_numpy(rows).to(scores.device)] = queries @ vectors.T
         return scores
-
-
-def learning_rate_share(step: int, n_steps: int) -> float:
-    """Return the share of the learning rate at a step: it rises in a line and falls in a cosine."""
-    rising = max(1, round(_WARM_UP * n_steps))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 + 0.5 * cos(pi * (step - rising) / max(1, n_steps - rising))
 
 
 def _optimizer(encoder: SequenceEncoder, config: "SequenceConfig") -> torch.optim.Optimizer:

@@ -1,6 +1,6 @@
 """Where training starts: the factors of a linear model, split into features and identity."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -72,6 +72,10 @@ class Factors:
             split_by_features(dataset, inward, has_events),
             split_by_features(dataset, outward, has_events),
         )
+
+    def to(self, device: torch.device) -> "Factors":
+        """Return the same with the tables on a device."""
+        return replace(self, events=self.events.to(device), items=self.items.to(device))
 
 
 def split_by_features(dataset: Dataset, vectors: Float32Array, has_events: BoolArray) -> ItemTable:

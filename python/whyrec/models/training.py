@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
-from whyrec.models.early_stopping import Pace, descend, train_to_best
+from whyrec.models.loop import Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.popularity import log_popularity
 from whyrec.models.start import Factors, take_all_in
 from whyrec.models.targets import sampled_losses, weights_of_kinds, whole_losses
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the config trains, so it imports this module
     from whyrec.models.two_tower import TwoTowerConfig
 
 
-def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Towers:
+def train(dataset: Dataset, config: "TwoTowerConfig", run: Run) -> Towers:
     """Train as long as held-out events are ranked better, then take all events in.
 
     The vectors of items start as factors of the events, which know the events of every user that
@@ -32,10 +32,10 @@ def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Towe
         ArgumentError: kind_weights names a kind of event that there is not.
         TrainingError: the loss is no longer finite.
     """
-    part, validation = hold_out(dataset, config.validation_share, config.seed)
-    training = _Training(part, config, progress=progress)
+    part, validation = hold_out(dataset, config.validation_share, config.seed, run.device)
+    training = _Training(part, config, run)
     share = training.run(validation)
-    towers = training.towers
+    towers = training.towers.cpu()
     tables = towers.events, towers.items, towers.biases
     take_all_in(dataset, config, training.whole, share * training.calibration.prior, tables)
     return towers
@@ -44,9 +44,9 @@ def train(dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> Towe
 class _Training:
     """The towers while they learn: their tables hold what is added to the factors."""
 
-    def __init__(self, dataset: Dataset, config: "TwoTowerConfig", *, progress: bool) -> None:
-        self._dataset, self._config = dataset, config
-        self._kind_weights = weights_of_kinds(dataset, config.kind_weights)
+    def __init__(self, dataset: Dataset, config: "TwoTowerConfig", run: Run) -> None:
+        self._dataset, self._config, self._run = dataset, config, run
+        self._kind_weights = weights_of_kinds(dataset, config.kind_weights).to(run.device)
         self._random = np.random.default_rng(config.seed)
         self._generator = torch.Generator().manual_seed(config.seed)
         self.towers = Towers(dataset, config.dimension, config.heads, config.hidden)
@@ -54,6 +54,7 @@ class _Training:
             spread = config.dimension**-0.5
             self.towers.hidden_weight.normal_(0, spread, generator=self._generator)
         self.towers.biases.requires_grad_(False)  # popularity is given in training
+        self.towers.to(run.device)
         self.calibration = Calibration()
         self._popularity = log_popularity(dataset.interactions, dataset.n_items)
         self.whole = Factors.of(dataset, dataset.interactions, config)
@@ -63,14 +64,15 @@ class _Training:
         of_events = self._fold_of_user[dataset.interactions.users()]
         self._users = [active[self._fold_of_user[active] == fold] for fold in range(n_folds)]
         self._folds = [
-            Factors.of(dataset, dataset.interactions.only(of_events != fold), config, self.whole)
-            for fold in tqdm(range(n_folds), "recommender, factors", disable=not progress)
+            Factors.of(
+                dataset, dataset.interactions.only(of_events != fold), config, self.whole
+            ).to(run.device)
+            for fold in tqdm(range(n_folds), "recommender, factors", disable=not run.progress)
         ]
-        self._progress = progress
 
     @property
     def _prior(self) -> torch.Tensor:
-        return torch.from_numpy(self._popularity) * self.calibration.prior
+        return torch.from_numpy(self._popularity).to(self._run.device) * self.calibration.prior
 
     def run(self, validation: Validation | None) -> float:
         """Train to the best point, and return the share of the prior that ranks best there."""
@@ -79,48 +81,46 @@ class _Training:
             self.calibration = validation.calibrate(self._scores, self._popularity)
         with torch.no_grad():
             self.towers.log_scale.fill_(np.log(self.calibration.scale))
-        optimizer = _optimizer(self.towers, config)
-        if validation is None:
-            for step in range(config.evaluate_every * config.patience):
-                self._step(optimizer, step)
-            return 1.0
+        n_steps = config.max_steps if validation else config.evaluate_every * config.patience
+        learner = Learner(
+            phase="recommender",
+            network=self.towers,
+            optimizer=_optimizer(self.towers, config),
+            loss=self._lesson_loss,
+            look=None if validation is None else lambda: self._look(validation),
+            random=self._random,
+            generator=self._generator,
+            identity=Identity(self._dataset, config),
+            mixed_precision=self._run.mixed_precision,
+        )
         pace = Pace(
-            max_steps=config.max_steps,
-            evaluate_every=config.evaluate_every,
-            patience=config.patience,
-            progress=self._progress,
+            max_steps=n_steps, evaluate_every=config.evaluate_every, patience=config.patience
         )
-        return train_to_best(
-            self.towers,
-            lambda step: self._step(optimizer, step),
-            lambda: self._look(validation),
-            pace,
-        )
+        return train_to_best(learner, pace, self._run)
 
-    def _look(self, validation: Validation) -> tuple[float, float]:
+    def _look(self, validation: Validation) -> Look:
         """Return the NDCG@10 of the held-out events, and the share of the prior that gives it."""
-        return validation.ndcg(validation.scores(self._scores), self._prior)
+        return Look(*validation.ndcg(validation.scores(self._scores), self._prior))
 
-    def _step(self, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """Take one step on a batch of users of a fold."""
+    def _lesson_loss(self, step: int) -> torch.Tensor | None:
+        """Return the loss of a batch of users of a fold; None if nobody is in it."""
         fold = step % len(self._folds)
         users = self._users[fold]
         if not len(users):
-            return
+            return None
         size = min(self._config.batch_size, len(users))
         histories = self._dataset.histories(self._random.choice(users, size, replace=False))
-        loss = self._loss(histories, draw_inputs(histories, self._random), self._folds[fold])
-        descend(self.towers, optimizer, loss, self._config.learning_rate)
+        return self._loss(histories, draw_inputs(histories, self._random), self._folds[fold])
 
     @torch.no_grad()
     def _scores(self, histories: Histories, users: Int64Array) -> torch.Tensor:
         """Return float32 [n_rows, n_items]: products of queries and items, without biases."""
-        scores = torch.empty(len(users), self._dataset.n_items)
+        scores = torch.empty(len(users), self._dataset.n_items, device=self._run.device)
         for fold, factors in enumerate(self._folds):
             rows = np.flatnonzero(self._fold_of_user[users] == fold)
             part = histories.take(rows)
             queries, vectors = self._vectors(part, part, factors)
-            scores[torch.from_numpy(rows)] = queries @ vectors.T
+            scores[torch.from_numpy(rows).to(scores.device)] = queries @ vectors.T
         return scores
 
     def _vectors(
@@ -142,17 +142,18 @@ class _Training:
 
     def _loss(self, histories: Histories, is_input: BoolArray, factors: Factors) -> torch.Tensor:
         """Return the mean over users of the weighted mean over targets of −log softmax."""
-        inputs = histories.only_events(is_input)
+        inputs, device = histories.only_events(is_input), self._run.device
         queries, vectors = self._vectors(inputs, histories, factors, drop=True)
-        rows = torch.from_numpy(np.repeat(np.arange(len(histories)), histories.counts()))
-        items = torch.from_numpy(histories.items).long()
-        is_target = torch.from_numpy(~is_input)
-        weights = self._kind_weights[torch.from_numpy(histories.kinds).long()] * is_target
+        rows = torch.from_numpy(np.repeat(np.arange(len(histories)), histories.counts())).to(device)
+        items = torch.from_numpy(histories.items).long().to(device)
+        is_target = torch.from_numpy(~is_input).to(device)
+        kinds = torch.from_numpy(histories.kinds).long().to(device)
+        weights = self._kind_weights[kinds] * is_target
         totals = weights.new_zeros(len(histories)).index_add(0, rows, weights)
         weights = weights / totals.clamp(min=1e-12)[rows] / (totals > 0).sum().clamp(min=1)
         if self._dataset.n_items > self._config.full_softmax_items:
             n_items, n_drawn = self._dataset.n_items, self._config.n_negatives
-            drawn = torch.from_numpy(self._random.integers(n_items, size=n_drawn))
+            drawn = torch.from_numpy(self._random.integers(n_items, size=n_drawn)).to(device)
             losses = sampled_losses(queries, vectors, self._prior, drawn, (rows, items))
             return (losses * weights).sum()
         logits = queries @ vectors.T + self._prior
@@ -164,7 +165,8 @@ class _Training:
 
     def _draw(self, left_out: float, *shape: int) -> torch.Tensor:
         """Draw what is kept, bool [shape], each entry being left out with the same chance."""
-        return torch.rand(shape, generator=self._generator) >= left_out
+        kept = torch.rand(shape, generator=self._generator) >= left_out
+        return kept.to(self._run.device)
 
 
 def draw_inputs(histories: Histories, random: np.random.Generator) -> BoolArray:

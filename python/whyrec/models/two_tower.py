@@ -16,6 +16,7 @@ from whyrec.models.candidate_items import CandidateItems
 from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
+from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
 from whyrec.models.targets import check_kind_weights
 from whyrec.models.towers import Towers
@@ -114,7 +115,17 @@ class TwoTowerConfig:
             ArgumentError: kind_weights names a kind of event that there is not.
             TrainingError: the loss is no longer finite.
         """
-        towers = train(dataset, self, progress=progress)
+        return self.train(dataset, Run(progress=progress))
+
+    def train(self, dataset: Dataset, run: Run) -> "TwoTower":
+        """Do what `fit` does, where a run says and with what it tells and keeps on the way.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        towers = train(dataset, self, run)
         return TwoTower(towers, dataset.item_features)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "TwoTower":
