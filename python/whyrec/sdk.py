@@ -171,6 +171,8 @@ class SDK:
                     f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
                     f"whyrec.NetworkConfig(), not {settings!r}"
                 )
+        if training is not None and not hasattr(training, "checkpoint"):
+            raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
         run = Run(training, progress=progress)
         recommender = fit_recommender(model, dataset, run)
         if explainer is None:

@@ -17,7 +17,6 @@ from whyrec.models import (
     Sequence,
     SequenceConfig,
 )
-from whyrec.models.loop.descent import learning_rate_share
 from whyrec.models.validation import hold_out_last
 
 
@@ -99,14 +98,6 @@ def test_training_ends_at_the_step_that_ranked_best(world_data: Dataset) -> None
     kept = config.fit(world_data, progress=False).arrays()
     start = replace(config, max_steps=0).fit(world_data, progress=False).arrays()
     assert all((kept[name] == start[name]).all() for name in start)
-
-
-def test_the_learning_rate_rises_and_falls_to_zero() -> None:
-    shares = [learning_rate_share(step, 200) for step in range(201)]
-    assert shares[0] == 0.1
-    assert max(shares) == shares[9] == 1.0
-    assert (np.diff(shares[10:]) <= 0).all()
-    assert shares[-1] == pytest.approx(0)
 
 
 def test_the_last_events_are_held_out_and_the_rest_learned_from(world_data: Dataset) -> None:

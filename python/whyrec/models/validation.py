@@ -73,6 +73,11 @@ class Validation:
         self._gains = torch.from_numpy(gains)
         self._counts = n_wanted > 0
 
+    @property
+    def says_anything(self) -> bool:
+        """Whether anybody wants an item that is new to them: others no ranking can please."""
+        return bool(self._counts.any())
+
     def scores(self, score: Scorer) -> torch.Tensor:
         """Return float32 [n_users, n_items], without biases."""
         return score(self._histories, self._users)
@@ -141,7 +146,8 @@ def hold_out_last(
     is_last = np.zeros(len(interactions), bool)
     is_last[interactions.offsets[users + 1] - 1] = True
     part = dataset.with_interactions(interactions.only(~is_last))
-    return part, Validation(part, interactions.only(is_last), seed, device)
+    validation = Validation(part, interactions.only(is_last), seed, device)
+    return (part, validation) if validation.says_anything else (dataset, None)
 
 
 def hold_out(
@@ -153,5 +159,7 @@ def hold_out(
         split = random_split(dataset.interactions, (1 - ratio, ratio, 0), seed=seed)
         if share and len(split.validation) >= max(_FEWEST, len(dataset.interactions) // 50):
             part = dataset.with_interactions(split.train)
-            return part, Validation(part, split.validation, seed, device)
+            validation = Validation(part, split.validation, seed, device)
+            if validation.says_anything:
+                return part, validation
     return dataset, None

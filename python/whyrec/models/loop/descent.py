@@ -43,7 +43,7 @@ class Learner:
     optimizer: torch.optim.Optimizer
 
     loss: Callable[[int], torch.Tensor | None]
-    """Draws the lesson of the step of this number, from 1, and gives its loss; None where there is
+    """Draws the lesson of the step of this number, from 0, and gives its loss; None where there is
     nothing to learn from.
     """
 
@@ -171,7 +171,7 @@ class _Descent:
         for group, rate in zip(optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * share
         with torch.autocast(self._run.device.type, torch.bfloat16, enabled=learner.mixed_precision):
-            loss = learner.loss(self._step + 1)
+            loss = learner.loss(self._step)
         if loss is None:
             return None
         value = loss.item()
