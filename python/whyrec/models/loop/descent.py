@@ -112,6 +112,7 @@ class _Descent:
 
     def __init__(self, learner: Learner, pace: Pace, run: Run) -> None:
         self._learner, self._pace, self._run = learner, pace, run
+        self._device = next(learner.network.parameters()).device
         self._rates = [group["lr"] for group in learner.optimizer.param_groups]
         self._checkpoint = run.checkpoint(learner.phase, learner.identity)
         self._began = time.perf_counter()
@@ -170,8 +171,7 @@ class _Descent:
         share = learning_rate_share(self._step, self._pace.max_steps) if self._pace.cosine else 1.0
         for group, rate in zip(optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * share
-        with torch.autocast(self._run.device.type, torch.bfloat16, enabled=learner.mixed_precision):
-            loss = learner.loss(self._step)
+        loss = self._loss()
         if loss is None:
             return None
         value = loss.item()
@@ -184,6 +184,12 @@ class _Descent:
         nn.utils.clip_grad_norm_(learner.network.parameters(), _LARGEST_GRADIENT)
         optimizer.step()
         return value
+
+    def _loss(self) -> torch.Tensor | None:
+        if not self._learner.mixed_precision:
+            return self._learner.loss(self._step)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            return self._learner.loss(self._step)
 
     def _check_weights(self) -> None:
         """Refuse weights that the last step has spoilt: no look may find anything good in them."""
@@ -248,7 +254,7 @@ class _Descent:
         learner, arrays = self._learner, state.arrays
         if "best_step" in arrays:
             metric, share = arrays["best_look"].tolist()
-            weights = _tensors("best", arrays)
+            weights = _tensors("best", arrays, self._device)
             self._best = _Best(Look(metric, share), int(arrays["best_step"]), weights)
         if state.values["is_over"]:
             self._is_over = True
@@ -260,9 +266,9 @@ class _Descent:
                     stacklevel=2,
                 )
             return
-        learner.network.load_state_dict(_tensors("network", arrays))
+        learner.network.load_state_dict(_tensors("network", arrays, self._device))
         of_parameter: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in _tensors("optimizer", arrays).items():
+        for name, tensor in _tensors("optimizer", arrays, torch.device("cpu")).items():
             index, _, moment = name.partition(".")
             of_parameter.setdefault(int(index), {})[moment] = tensor
         groups = learner.optimizer.state_dict()["param_groups"]
@@ -290,10 +296,12 @@ def _named(kind: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, np.ndarr
     return {f"{kind}.{name}": each.detach().cpu().numpy() for name, each in tensors.items()}
 
 
-def _tensors(kind: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, torch.Tensor]:
+def _tensors(
+    kind: str, arrays: Mapping[str, np.ndarray[Any, Any]], device: torch.device
+) -> dict[str, torch.Tensor]:
     """Return what `_named` was given."""
     return {
-        name.removeprefix(f"{kind}."): torch.tensor(each)
+        name.removeprefix(f"{kind}."): torch.tensor(each, device=device)
         for name, each in arrays.items()
         if name.startswith(f"{kind}.")
     }
