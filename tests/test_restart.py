@@ -188,6 +188,18 @@ def test_the_explainer_of_another_recommender_begins_anew(
     assert next(at.step for at in steps if at.phase == "explainer") == 0
 
 
+def test_a_state_is_kept_no_more_often_than_asked(world_data: Dataset, tmp_path: Path) -> None:
+    training = TrainingConfig(
+        checkpoint=tmp_path, checkpoint_seconds=1e6, log=cut_off("explainer", 9)
+    )
+    with pytest.raises(CutOffError):
+        SDK.fit_dataset(
+            world_data, model=TOWER, explainer=NETWORK, training=training, progress=False
+        )
+    states = {path.name.split("-")[0]: len(list(path.iterdir())) for path in tmp_path.iterdir()}
+    assert states == {"recommender": 3, "explainer": 0}  # what is over is kept at once
+
+
 def test_names_of_users_and_items_change_no_state(world_data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(CutOffError):
         fit(world_data, tmp_path, log=cut_off("recommender", 5))

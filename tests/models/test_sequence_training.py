@@ -17,6 +17,7 @@ from whyrec.models import (
     Sequence,
     SequenceConfig,
 )
+from whyrec.models.sequence_training import _of_one_width
 from whyrec.models.validation import hold_out_last
 
 
@@ -156,6 +157,14 @@ def test_one_user_of_one_item_can_be_learned_from(sequence_config: SequenceConfi
     dataset = Dataset.from_tables(pa.table({"user_id": ["ann"] * 4, "item_id": ["fig"] * 4}))
     model = sequence_config.fit(dataset, progress=False)
     assert model.query_vectors(dataset.histories(np.array([0]))).shape == (1, 16)
+
+
+def test_long_histories_are_read_few_at_a_time() -> None:
+    counts = np.array([3, 100_000, 0, 90_000, 5] + 70 * [7])
+    groups = list(_of_one_width(counts))
+    assert sorted(np.concatenate(groups).tolist()) == list(range(75))
+    assert [len(each) for each in groups] == [64] + 11 * [1]
+    assert [len(each) for each in _of_one_width(np.zeros(0, np.int64))] == [0]
 
 
 def ndcg(model: Recommender, part: Dataset, held_out: Dataset) -> float:

@@ -1,5 +1,6 @@
 """Trains the sequence model to foretell events of a history from those before each of them."""
 
+from collections.abc import Iterator
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,10 @@ _FEWEST_STEPS = 500
 _PASSES = 2
 
 _READ_TOGETHER = 64
-"""Histories of a look at held-out events that are read at a time."""
+"""Histories of a look at held-out events that are read at a time, if they are not very long."""
+
+_MOST_PLACES = 1 << 17
+"""Places of the histories that are read at a time, if there is more than one."""
 
 
 def train(dataset: Dataset, config: "SequenceConfig", run: Run) -> SequenceEncoder:
@@ -172,11 +176,18 @@ class _Training:
         events = self._events()
         vectors = self.factors.items(catalog) + self.encoder.items(catalog)
         scores = torch.empty(len(histories), self._dataset.n_items, device=self._run.device)
-        order = np.argsort(histories.counts(), kind="stable")  # rows of about one width together
-        for rows in np.split(order, range(_READ_TOGETHER, len(order), _READ_TOGETHER)):
+        for rows in _of_one_width(histories.counts()):
             queries = self.encoder.read(events, histories.take(rows))
             scores[torch.from_numpy(rows).to(scores.device)] = queries @ vectors.T
         return scores
+
+
+def _of_one_width(counts: Int64Array) -> Iterator[Int64Array]:
+    """Give rows of about as many events together, few where they are long: memory is of events."""
+    order = np.argsort(counts, kind="stable")
+    for rows in np.split(order, range(_READ_TOGETHER, len(order), _READ_TOGETHER)):
+        at_once = max(1, _MOST_PLACES // max(1, counts[rows].max(initial=0)))
+        yield from np.split(rows, range(at_once, len(rows), at_once))
 
 
 def _optimizer(encoder: SequenceEncoder, config: "SequenceConfig") -> torch.optim.Optimizer:

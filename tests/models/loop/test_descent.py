@@ -111,6 +111,17 @@ def test_every_step_is_told(learner: Callable[[], Learner]) -> None:
     assert steps[4].values()["walk/metric"] == steps[4].metric
 
 
+def test_tensorboard_takes_the_steps(learner: Callable[[], Learner], tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(tmp_path)) as writer:
+        log = lambda at: [writer.add_scalar(*each, at.step) for each in at.values().items()]  # noqa: E731
+        train_to_best(learner(), replace(PACE, max_steps=4), quiet(log=log))
+    (written,) = tmp_path.iterdir()
+    assert all(name in written.read_bytes() for name in (b"walk/loss", b"walk/metric"))
+
+
 def test_steps_without_a_lesson_are_passed_over(learner: Callable[[], Learner]) -> None:
     walk, steps = learner(), list[TrainingStep]()
     odd = replace(walk, loss=lambda step: None if step % 2 else walk.loss(step), look=None)
