@@ -98,7 +98,7 @@ def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_bits(
     tmp_path: Path, model: str, seed: int
 ) -> None:
     command = [sys.executable, "-c", KILLED_FITS, model, str(tmp_path), str(seed)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["last"] == seen["whole"]
