@@ -31,6 +31,8 @@ from whyrec.models import (
     EASEConfig,
     PopularityConfig,
     SequenceConfig,
+    TrainingConfig,
+    TrainingStep,
     TwoTowerConfig,
 )
 from whyrec.reasons.explanation import Explanation
@@ -68,7 +70,9 @@ __all__ = [
     "StoreError",
     "Tags",
     "Text",
+    "TrainingConfig",
     "TrainingError",
+    "TrainingStep",
     "TwoTowerConfig",
     "UnknownIdError",
     "UnknownItemError",

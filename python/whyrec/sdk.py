@@ -23,8 +23,16 @@ from whyrec.explain import (
     ExplainerConfig,
     NetworkConfig,
     ShapleyConfig,
+    fit_explainer,
 )
-from whyrec.models import DeepRankerConfig, RecommenderConfig, TwoTowerConfig
+from whyrec.models import (
+    DeepRankerConfig,
+    RecommenderConfig,
+    Run,
+    TrainingConfig,
+    TwoTowerConfig,
+    fit_recommender,
+)
 from whyrec.pipeline import Askers, Pipeline, Telling
 from whyrec.reasons.answers import explanation_of
 from whyrec.reasons.explanation import Explanation
@@ -109,6 +117,7 @@ class SDK:
         model: RecommenderConfig | None = None,
         ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
+        training: TrainingConfig | None = None,
         progress: bool = True,
     ) -> Self:
         """Read tables, train a recommender on them, and then its explainer.
@@ -132,12 +141,15 @@ class SDK:
                 one of two towers or a sequence; None shows them in the order of the model.
             explainer: the explainer's settings; by default the closed form where the score is a
                 sum over events, and `NetworkConfig()` for any other recommender.
+            training: on which device training runs, what it logs, and where it keeps what a fit
+                that is killed can go on from; see `TrainingConfig`.
             progress: whether to show progress bars.
 
         Raises:
             DataError: a table, a column or a row cannot be used; the message says which.
             ArgumentError: an argument outside what the call allows.
             TrainingError: training that cannot go on.
+            StorageError: a checkpoint that cannot be made or read.
         """
         dataset = Dataset.from_tables(
             events,
@@ -151,7 +163,12 @@ class SDK:
             unknown_items=unknown_items,
         )
         return cls.fit_dataset(
-            dataset, model=model, ranker=ranker, explainer=explainer, progress=progress
+            dataset,
+            model=model,
+            ranker=ranker,
+            explainer=explainer,
+            training=training,
+            progress=progress,
         )
 
     @classmethod
@@ -162,6 +179,7 @@ class SDK:
         model: RecommenderConfig | None = None,
         ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
+        training: TrainingConfig | None = None,
         progress: bool = True,
     ) -> Self:
         """Do what `fit` does from a data set that is read already, such as a part of a split."""
@@ -171,15 +189,19 @@ class SDK:
                     f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
                     f"whyrec.NetworkConfig(), not {settings!r}"
                 )
-        model = _composed(model, ranker)
+        if training is not None and not hasattr(training, "checkpoint"):
+            raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
+        model, run = _composed(model, ranker), Run(training, progress=progress)
         if isinstance(explainer, NetworkConfig) and explainer.joint_weight:
-            both = explainer.fit_jointly(model, dataset, progress=progress)
+            both = explainer.train_jointly(model, dataset, run)
+            run.end()
             return cls(Fitted(dataset, model, both[0], explainer, both[1]))
-        recommender = model.fit(dataset, progress=progress)
+        recommender = fit_recommender(model, dataset, run)
         if explainer is None:
             additive = isinstance(recommender, AdditiveRecommender)
             explainer = ClosedFormConfig() if additive else NetworkConfig()
-        fitted = explainer.fit(recommender, dataset, progress=progress)
+        fitted = fit_explainer(explainer, recommender, dataset, run)
+        run.end()
         return cls(Fitted(dataset, model, recommender, explainer, fitted))
 
     def save(self, path: str | os.PathLike[str]) -> None:

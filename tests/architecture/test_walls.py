@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "storage": set[str](),
     "data": set[str](),
     "datasets": {"data"},
-    "models": {"data"},
+    "models": {"data", "storage"},
     "ranking": {"data", "models"},
     "explain": {"data", "models"},
     "reasons": {"data", "models", "ranking", "explain"},

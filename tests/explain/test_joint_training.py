@@ -46,7 +46,7 @@ def test_the_networks_loss_reaches_the_weights_of_both(
 ) -> None:
     recommender = learning(tower, tower_config, shop)
     companion = JointTraining(shop, JOINT)
-    learned = companion.start(recommender)
+    learned = companion.start(recommender).parameters()
     histories = shop.histories(np.flatnonzero(np.diff(shop.interactions.offsets) > 2))
     loss = companion.loss(recommender, histories)
     loss.backward()

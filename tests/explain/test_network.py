@@ -200,7 +200,7 @@ def test_without_any_event_there_is_nothing_to_explain(shop: Dataset, tower: Two
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(shop: Dataset, tower: TwoTower) -> None:
-    with pytest.raises(TrainingError, match=r"lower learning_rate \(now 1e\+30\)"):
+    with pytest.raises(TrainingError, match=r"lower the learning rates \(now 1e\+30\)"):
         replace(TINY, learning_rate=1e30, max_steps=20, patience=20).fit(
             tower, shop, progress=False
         )

@@ -12,6 +12,7 @@ from whyrec.data.split import Split, random_split
 from whyrec.errors import TrainingError
 from whyrec.models import DeepRanker
 from whyrec.models import ranker_training as training
+from whyrec.models.loop import Run
 
 N_USERS, N_ITEMS = 150, 60
 BLIND = TwoTowerConfig(dimension=1, heads=1, hidden=1, max_steps=0, validation_share=0.3)
@@ -118,7 +119,7 @@ def test_it_learns_from_events_that_its_retrieval_does_not_know(
 ) -> None:
     config = SequenceConfig(dimension=8, heads=2, hidden=8, max_steps=4)
     retrieval = config if ordered else replace(BLIND, dimension=8)
-    found = retrieval.fit_held_out(world_data, progress=False)
+    found = retrieval.train_held_out(world_data, Run(progress=False))
     known, held_out = found.part.interactions, found.held_out
     assert len(known) + len(held_out) == len(world_data.interactions)
     assert len(held_out) >= world_data.n_users
@@ -133,7 +134,7 @@ def test_it_learns_from_events_that_its_retrieval_does_not_know(
 
 
 def test_both_retrievals_stand_on_the_same_axes(world_data: Dataset) -> None:
-    found = replace(BLIND, dimension=8).fit_held_out(world_data, progress=False)
+    found = replace(BLIND, dimension=8).train_held_out(world_data, Run(progress=False))
     before, after = (each.item_vectors() for each in (found.before, found.recommender))
     lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
     assert np.median((before * after).sum(1) / lengths) > 0.8
@@ -151,9 +152,9 @@ def test_the_same_seed_gives_the_same_ranker_whatever_the_threads(tribes: Datase
 
 def test_events_that_nobody_can_want_choose_nothing(tribes: Dataset) -> None:
     """All that was held out is in the histories too."""
-    known = BLIND.fit_held_out(tribes, progress=False)
+    known = BLIND.train_held_out(tribes, Run(progress=False))
     again = replace(known, held_out=known.part.interactions)
-    assert not training.train(again, tribes, SMALL, progress=False)[0].output.any()
+    assert not training.train(again, tribes, SMALL, Run(progress=False))[0].output.any()
 
 
 def test_kinds_of_events_weigh_as_targets(shop: Dataset, ranker_config: DeepRankerConfig) -> None:
@@ -187,14 +188,14 @@ def test_every_setting_of_training_makes_a_difference(
 
 def test_a_user_who_has_had_everything_does_no_harm(tribes: Dataset) -> None:
     """The first user has a list of nothing."""
-    found = BLIND.fit_held_out(tribes, progress=False)
+    found = BLIND.train_held_out(tribes, Run(progress=False))
     known = found.part.interactions
     items = np.append(np.arange(N_ITEMS), known.items[known.offsets[1] :]).astype(np.int32)
     offsets = np.append(0, known.offsets[1:] + N_ITEMS - known.offsets[1])
     kinds = np.zeros(len(items), np.int16)
     sated = tribes.with_interactions(replace(known, offsets=offsets, items=items, kinds=kinds))
     config = replace(SMALL, validation_share=0.0, batch_size=N_USERS, max_steps=3)
-    network, _ = training.train(replace(found, part=sated), tribes, config, progress=False)
+    network, _ = training.train(replace(found, part=sated), tribes, config, Run(progress=False))
     for name, each in network.state_dict().items():
         assert each.isfinite().all(), name
     assert network.output.any()
@@ -202,5 +203,7 @@ def test_a_user_who_has_had_everything_does_no_harm(tribes: Dataset) -> None:
 
 def test_a_loss_that_is_not_finite_stops_the_training(tribes: Dataset) -> None:
     config = replace(SMALL, learning_rate=1e30, validation_share=0.0)
-    with pytest.raises(TrainingError, match=r"learning_rate is 1e\+30"):
+    with pytest.raises(
+        TrainingError, match=r"the ranker is .* lower the learning rates \(now 1e\+30"
+    ):
         fitted(tribes, config)

@@ -17,7 +17,7 @@ from whyrec.models import (
     Sequence,
     SequenceConfig,
 )
-from whyrec.models.sequence_training import learning_rate_share
+from whyrec.models.sequence_training import _of_one_width
 from whyrec.models.validation import hold_out_last
 
 
@@ -72,7 +72,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(
     shop: Dataset, sequence_config: SequenceConfig
 ) -> None:
     config = replace(sequence_config, learning_rate=1e30)
-    with pytest.raises(TrainingError, match=r"lower the learning rates \(learning_rate is 1e\+30"):
+    with pytest.raises(TrainingError, match=r"lower the learning rates \(now 1e\+30"):
         config.fit(shop, progress=False)
 
 
@@ -99,14 +99,6 @@ def test_training_ends_at_the_step_that_ranked_best(world_data: Dataset) -> None
     kept = config.fit(world_data, progress=False).arrays()
     start = replace(config, max_steps=0).fit(world_data, progress=False).arrays()
     assert all((kept[name] == start[name]).all() for name in start)
-
-
-def test_the_learning_rate_rises_and_falls_to_zero() -> None:
-    shares = [learning_rate_share(step, 200) for step in range(201)]
-    assert shares[0] == 0.1
-    assert max(shares) == shares[9] == 1.0
-    assert (np.diff(shares[10:]) <= 0).all()
-    assert shares[-1] == pytest.approx(0)
 
 
 def test_the_last_events_are_held_out_and_the_rest_learned_from(world_data: Dataset) -> None:
@@ -165,6 +157,14 @@ def test_one_user_of_one_item_can_be_learned_from(sequence_config: SequenceConfi
     dataset = Dataset.from_tables(pa.table({"user_id": ["ann"] * 4, "item_id": ["fig"] * 4}))
     model = sequence_config.fit(dataset, progress=False)
     assert model.query_vectors(dataset.histories(np.array([0]))).shape == (1, 16)
+
+
+def test_long_histories_are_read_few_at_a_time() -> None:
+    counts = np.array([3, 100_000, 0, 90_000, 5] + 70 * [7])
+    groups = list(_of_one_width(counts))
+    assert sorted(np.concatenate(groups).tolist()) == list(range(75))
+    assert [len(each) for each in groups] == [64] + 11 * [1]
+    assert [len(each) for each in _of_one_width(np.zeros(0, np.int64))] == [0]
 
 
 def ndcg(model: Recommender, part: Dataset, held_out: Dataset) -> float:

@@ -4,7 +4,13 @@ from whyrec.explain.attribution import Attributions, PlayerKind, Players
 from whyrec.explain.closed_form import AdditiveRecommender, ClosedForm, ClosedFormConfig
 from whyrec.explain.confidence import Confidence, fit_confidence
 from whyrec.explain.estimators import Estimator
-from whyrec.explain.explainer import Explainer, ExplainerConfig, InteractionExplainer
+from whyrec.explain.explainer import (
+    Explainer,
+    ExplainerConfig,
+    InteractionExplainer,
+    TrainableExplainerConfig,
+    fit_explainer,
+)
 from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.explain.margin import Margin, Rivals, margin_over
 from whyrec.explain.network import Network, NetworkConfig
@@ -36,6 +42,8 @@ __all__ = [
     "Rivals",
     "Shapley",
     "ShapleyConfig",
+    "TrainableExplainerConfig",
     "fit_confidence",
+    "fit_explainer",
     "margin_over",
 ]

@@ -9,6 +9,7 @@ from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
 from whyrec.explain.attribution import Attributions
 from whyrec.explain.interactions import Interactions, PlayerPairs
+from whyrec.models.loop import Run
 from whyrec.models.recommender import Recommender
 from whyrec.types import Float32Array, Float64Array
 
@@ -81,3 +82,21 @@ class ExplainerConfig(Protocol):
     def restore(self, recommender: Recommender, arrays: Mapping[str, Float32Array]) -> Explainer:
         """Build what `fit` returned from the arrays it gave, bit for bit."""
         ...
+
+
+@runtime_checkable
+class TrainableExplainerConfig(ExplainerConfig, Protocol):
+    """The settings of an explainer that is trained in steps."""
+
+    def train(self, recommender: Recommender, dataset: Dataset, run: Run) -> Explainer:
+        """Do what `fit` does, where a run says and with what it tells and keeps on the way."""
+        ...
+
+
+def fit_explainer(
+    config: ExplainerConfig, recommender: Recommender, dataset: Dataset, run: Run
+) -> Explainer:
+    """Fit what the settings say, as the run says where there is anything to train."""
+    if isinstance(config, TrainableExplainerConfig):
+        return config.train(recommender, dataset, run)
+    return config.fit(recommender, dataset, progress=run.progress)

@@ -7,8 +7,9 @@ import torch
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
-from whyrec.explain.network_training import Chance, Source, explanation_loss, new_network
+from whyrec.explain.network_training import Source, explanation_loss, new_network
 from whyrec.explain.player_network import PlayerNetwork
+from whyrec.models.loop import Chance
 from whyrec.models.recommender import DifferentiableRecommender
 
 if TYPE_CHECKING:  # the config trains, so it imports this module
@@ -26,21 +27,21 @@ class JointTraining:
     """From `start` on."""
 
     def __init__(self, dataset: Dataset, config: "NetworkConfig") -> None:
-        self._dataset, self._config = dataset, config
-        self._chance = Chance.of(config.seed)
+        self._dataset, self.settings = dataset, config
         self.learning_rate = config.learning_rate
+        self.chance = Chance.of(config.seed)
 
-    def start(self, recommender: DifferentiableRecommender[Any]) -> list[torch.nn.Parameter]:
-        """Make the network, and return what it learns."""
-        self.network = new_network(recommender, self._config)
-        return list(self.network.parameters())
+    def start(self, recommender: DifferentiableRecommender[Any]) -> PlayerNetwork:
+        """Make the network."""
+        self.network = new_network(recommender, self.settings)
+        return self.network
 
     def loss(
         self, recommender: DifferentiableRecommender[Any], histories: Histories
     ) -> torch.Tensor:
         """Return the weighted error of the network for some of the histories."""
-        config = self._config
-        source = Source(recommender, self._dataset, config, self._chance)
+        config = self.settings
+        source = Source(recommender, self._dataset, config, self.chance)
         some = histories.take(np.arange(min(len(histories), config.batch_size)))
         lesson = source.lesson(some, config.n_coalitions)
         return config.joint_weight * explanation_loss(self.network, lesson, config)

@@ -18,6 +18,7 @@ from whyrec.explain.network_training import train
 from whyrec.explain.path import attribute_by_gradients, differentiable, quadrature
 from whyrec.explain.path_interactions import interactions_by_gradients
 from whyrec.explain.player_network import PlayerNetwork
+from whyrec.models.loop import Run
 from whyrec.models.recommender import (
     CompanionableConfig,
     DifferentiableRecommender,
@@ -99,21 +100,35 @@ class NetworkConfig:
                 joint_weight is above 0.
             TrainingError: the loss is no longer finite.
         """
+        return self.train(recommender, dataset, Run(progress=progress))
+
+    def train(self, recommender: Recommender, dataset: Dataset, run: Run) -> "Network":
+        """Do what `fit` does, with what a run tells and keeps on the way.
+
+        Wherever the recommender was trained, it answers on the CPU, and the network learns there.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
         if self.joint_weight:
             raise ArgumentError(
-                "joint_weight: this recommender is trained already; SDK.fit or fit_jointly trains "
-                "both together"
+                "joint_weight: this recommender is trained already; SDK.fit or train_jointly "
+                "trains both together"
             )
-        return self._fit(recommender, dataset, progress=progress)
+        return self._train(recommender, dataset, run)
 
-    def fit_jointly(
-        self, model: RecommenderConfig, dataset: Dataset, *, progress: bool = True
+    def train_jointly(
+        self, model: RecommenderConfig, dataset: Dataset, run: Run
     ) -> tuple[Recommender, "Network"]:
         """Train a recommender and the network in the same steps, then the network alone.
 
         Raises:
-            ArgumentError: the recommender cannot be trained like that, or nobody has a history.
+            ArgumentError: the recommender cannot be trained like that, nobody has a history, or a
+                device other than the CPU was asked for.
             TrainingError: the loss is no longer finite.
+            StorageError: a checkpoint that cannot be made or read.
         """
         if not isinstance(model, CompanionableConfig):
             raise ArgumentError(
@@ -121,27 +136,26 @@ class NetworkConfig:
                 "a joint_weight of 0"
             )
         companion = JointTraining(dataset, self)
-        recommender = model.fit_beside(dataset, companion, progress=progress)
-        return recommender, self._fit(recommender, dataset, companion.network, progress=progress)
+        recommender = model.train_beside(dataset, companion, run)
+        return recommender, self._train(recommender, dataset, run, companion.network)
 
-    def _fit(
+    def _train(
         self,
         recommender: Recommender,
         dataset: Dataset,
+        run: Run,
         network: PlayerNetwork | None = None,
-        *,
-        progress: bool,
     ) -> "Network":
         """Train for the recommender as it is, from the network on if there is one."""
         source = differentiable(recommender)
-        network = train(source, dataset, self, progress=progress, network=network)
+        network = train(source, dataset, self, run, network)
         confidence = fit_confidence(
             Network(source, network, self),
             source,
             dataset,
             n_pairs=self.confidence_pairs,
             seed=self.seed,
-            progress=progress,
+            progress=run.progress,
         )
         return Network(source, network, self, confidence)
 

@@ -1,20 +1,19 @@
 """Trains the explainer network from the recommender's outputs on coalitions and its gradients."""
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.errors import ArgumentError, TrainingError
+from whyrec.errors import ArgumentError
 from whyrec.explain.attribution import Players
 from whyrec.explain.path import path_gradients, quadrature
 from whyrec.explain.player_network import PlayerNetwork
+from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.recommender import DifferentiableRecommender
 from whyrec.types import Int32Array
 
@@ -31,8 +30,7 @@ def train(
     recommender: DifferentiableRecommender[Any],
     dataset: Dataset,
     config: "NetworkConfig",
-    *,
-    progress: bool,
+    run: Run,
     network: PlayerNetwork | None = None,
 ) -> PlayerNetwork:
     """Train until held-out coalitions are foretold no better, and keep the best network.
@@ -41,40 +39,37 @@ def train(
         recommender: which is explained.
         dataset: whose users are drawn.
         config: how to train.
-        progress: whether to show a progress bar.
+        run: what is told and kept on the way.
         network: what to go on from; None starts anew.
 
     Raises:
         ArgumentError: nobody has a history.
         TrainingError: the loss is no longer finite.
+        StorageError: a checkpoint that cannot be made or read.
     """
-    source = Source(recommender, dataset, config, Chance.of(config.seed))
+    chance = Chance.of(config.seed)
+    source = Source(recommender, dataset, config, chance)
     network = network or new_network(recommender, config)
     held_out = [source.draw(config.batch_size, _HELD_OUT_COALITIONS) for _ in range(2)]
-    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate)
-    best, best_step, best_state = _error(network, held_out, config), 0, _state(network)
-    with tqdm(range(1, config.max_steps + 1), "explainer", disable=not progress) as shown:
-        for step in shown:
-            lesson = source.draw(config.batch_size, config.n_coalitions)
-            loss = explanation_loss(network, lesson, config)
-            if not torch.isfinite(loss):
-                raise TrainingError(
-                    f"the loss of the explainer is {loss.item()}; lower learning_rate "
-                    f"(now {config.learning_rate})"
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            if step % config.evaluate_every:
-                continue
-            error = _error(network, held_out, config)
-            if error < best:
-                best, best_step, best_state = error, step, _state(network)
-            shown.set_postfix(error=f"{error:.4f}", best=f"{best:.4f}")
-            if step >= best_step + config.patience * config.evaluate_every:
-                break
-    network.load_state_dict(best_state)
+    learner = Learner(
+        phase="explainer",
+        network=network,
+        optimizer=torch.optim.AdamW(network.parameters(), config.learning_rate),
+        loss=lambda _: explanation_loss(
+            network, source.draw(config.batch_size, config.n_coalitions), config
+        ),
+        look=lambda: Look(_error(network, held_out, config)),
+        chance=(chance,),
+        identity=Identity(dataset, (config,), recommender.arrays()),
+        metric="error",
+        less_is_better=True,
+    )
+    pace = Pace(
+        max_steps=config.max_steps,
+        evaluate_every=config.evaluate_every,
+        patience=config.patience,
+    )
+    train_to_best(learner, pace, run)
     return network
 
 
@@ -140,23 +135,6 @@ def _size(values: torch.Tensor) -> torch.Tensor:
 def _error(network: PlayerNetwork, held_out: list[Lesson], config: "NetworkConfig") -> float:
     losses = [explanation_loss(network, lesson, config).item() for lesson in held_out]
     return float(np.mean(losses))
-
-
-def _state(network: PlayerNetwork) -> dict[str, torch.Tensor]:
-    return copy.deepcopy(network.state_dict())
-
-
-@dataclass(frozen=True, slots=True)
-class Chance:
-    """What lessons are drawn by."""
-
-    random: np.random.Generator
-    generator: torch.Generator
-
-    @classmethod
-    def of(cls, seed: int) -> "Chance":
-        """Return the same chance for the same seed."""
-        return cls(np.random.default_rng(seed), torch.Generator().manual_seed(seed))
 
 
 class Source:

@@ -13,9 +13,10 @@ from whyrec.errors import ArgumentError, StorageError
 from whyrec.explain.attribution import Attributions, close_gaps
 from whyrec.explain.corrections import Corrections, correct, strongest
 from whyrec.explain.drawn_items import draw_best
-from whyrec.explain.explainer import Explainer, ExplainerConfig, interacting
+from whyrec.explain.explainer import Explainer, ExplainerConfig, fit_explainer, interacting
 from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.explain.network import NetworkConfig
+from whyrec.models.loop import Run
 from whyrec.models.recommender import Recommender
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array
@@ -83,7 +84,17 @@ class RefinedConfig:
         Raises:
             ArgumentError: the recommender has not what the other explainer needs.
         """
-        inner = self.explainer.fit(recommender, dataset, progress=progress)
+        return self.train(recommender, dataset, Run(progress=progress))
+
+    def train(self, recommender: Recommender, dataset: Dataset, run: Run) -> "Refined":
+        """Do what `fit` does, with what a run tells and keeps while the other explainer learns.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: the other explainer cannot learn.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        inner = fit_explainer(self.explainer, recommender, dataset, run)
         return Refined(recommender, inner, _learned_weight(recommender, inner, dataset, self), self)
 
     def restore(self, recommender: Recommender, arrays: Mapping[str, Float32Array]) -> "Refined":

@@ -18,6 +18,7 @@ from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.features import sum_features
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts, attribute_vectors
+from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
 from whyrec.models.ranker_network import RankerNetwork
 from whyrec.models.ranker_training import train
@@ -121,8 +122,20 @@ class DeepRankerConfig:
             ArgumentError: a setting of the retrieval does not fit the data set.
             TrainingError: a loss is no longer finite.
         """
-        fitted = self.retrieval.fit_held_out(dataset, progress=progress)
-        network, wide = train(fitted, dataset, self, progress=progress)
+        return self.train(dataset, Run(progress=progress))
+
+    def train(self, dataset: Dataset, run: Run) -> "DeepRanker":
+        """Do what `fit` does, where a run says and with what it tells and keeps on the way.
+
+        Wherever the retrieval was trained, it answers on the CPU, and the ranker learns there.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        fitted = self.retrieval.train_held_out(dataset, run)
+        network, wide = train(fitted, dataset, self, run)
         return DeepRanker(fitted.recommender, network, wide, self.n_ranked)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]) -> "DeepRanker":

@@ -11,9 +11,9 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.models.early_stopping import Pace, descend, train_to_best
 from whyrec.models.features import split_by_field, sum_features
 from whyrec.models.history_inputs import attribute_vectors
+from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.ranker_network import Keep, RankerNetwork
 from whyrec.models.recommender import DotProductRecommender, HeldOutFit
 from whyrec.models.targets import weights_of_kinds
@@ -45,7 +45,7 @@ _MOST_CELLS = 20_000_000
 
 
 def train(
-    fitted: HeldOutFit, dataset: Dataset, config: "DeepRankerConfig", *, progress: bool
+    fitted: HeldOutFit, dataset: Dataset, config: "DeepRankerConfig", run: Run
 ) -> tuple[RankerNetwork, WideWeights]:
     """Choose how much the wide part counts, then train as long as held-out users are ranked better.
 
@@ -55,14 +55,15 @@ def train(
 
     Raises:
         TrainingError: the loss is no longer finite.
+        StorageError: a checkpoint that cannot be made or read.
     """
     users = np.flatnonzero(np.diff(fitted.held_out.offsets) > 0)
     users = np.random.default_rng(config.seed).permutation(users)
-    training = _Training(fitted, config)
+    training = _Training(fitted, config, run)
     wide = training.choose_wide(users, dataset)
     if len(users):
         n_validating = min(int(config.validation_share * len(users)), _MOST)
-        training.run(users[n_validating:], users[:n_validating], progress=progress)
+        training.run(users[n_validating:], users[:n_validating])
     return training.network, wide
 
 
@@ -131,17 +132,29 @@ class _Lists:
         return self.queries[:, None], catalog.vectors[self.items], biases
 
 
+class _KeptFeatures(nn.Module):
+    """Which features of items are not left out, as a part of what a checkpoint keeps."""
+
+    kept: torch.Tensor
+    """bool [n_feature_values]."""
+
+    def __init__(self, n_values: int) -> None:
+        super().__init__()
+        self.register_buffer("kept", torch.ones(n_values, dtype=torch.bool))
+
+
 class _Training:
     """The network while it learns."""
 
-    def __init__(self, fitted: HeldOutFit, config: "DeepRankerConfig") -> None:
-        self._fitted, self._config = fitted, config
-        self._random = np.random.default_rng(config.seed)
-        self._generator = torch.Generator().manual_seed(config.seed)
+    def __init__(self, fitted: HeldOutFit, config: "DeepRankerConfig", run: Run) -> None:
+        self._fitted, self._config, self._run = fitted, config, run
+        self._chance = Chance.of(config.seed)
         self.network = RankerNetwork(fitted.before.dimension, fitted.part, config.layers)
-        self.network.start(self._generator)
+        self.network.start(self._chance.generator)
         self._kind_weights = weights_of_kinds(fitted.part, config.retrieval.kind_weights)
         self._whole = _Catalog.of(fitted.before, fitted.before.item_features)
+        self._kept = _KeptFeatures(len(self._whole.features.tokens))
+        self._thinned: _Catalog | None = None
         self._wide = WideWeights.nothing(fitted.part.n_items)
 
     def choose_wide(self, users: Int64Array, dataset: Dataset) -> WideWeights:
@@ -164,44 +177,46 @@ class _Training:
         whole = WideWeights.of(dataset.interactions, dataset.n_items, model, n_weights)
         return whole.times(strength)
 
-    def run(self, learning: Int64Array, validating: Int64Array, *, progress: bool) -> None:
+    def run(self, learning: Int64Array, validating: Int64Array) -> None:
         """Train on the lists of some users, up to where those of others are ranked best."""
         config, network = self._config, self.network
         network.scale_to(*self._whole_lists(learning[:_SCALED_TO]).inputs(self._whole))
-        optimizer = torch.optim.AdamW(
-            network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        learner = Learner(
+            phase="ranker",
+            network=nn.ModuleList([network, self._kept]),
+            optimizer=torch.optim.AdamW(
+                network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+            ),
+            loss=lambda step: self._draw_loss(step, learning),
+            look=None,
+            chance=(self._chance,),
+            identity=Identity(self._fitted.part, (config,), self._fitted.before.arrays()),
         )
-
-        def step(number: int) -> None:
-            if number % config.evaluate_every == 1 % config.evaluate_every:
-                self._thinned = self._thin_catalog()
-            descend(network, optimizer, self._draw_loss(learning), config.learning_rate)
-
+        pace = Pace(
+            max_steps=config.max_steps,
+            evaluate_every=config.evaluate_every,
+            patience=config.patience,
+        )
         if not config.validation_share:
-            for number in range(config.max_steps):
-                step(number + 1)
+            train_to_best(learner, pace, self._run)
             return
         held_out = self._whole_lists(validating)
         before = self._ndcg(held_out)
         if len(before) < _FEWEST:
             return
-        pace = Pace(
-            max_steps=config.max_steps,
-            evaluate_every=config.evaluate_every,
-            patience=config.patience,
-            progress=progress,
-        )
-        train_to_best(network, step, lambda: (float(self._ndcg(held_out).mean()), 1.0), pace)
+        learner = replace(learner, look=lambda: Look(float(self._ndcg(held_out).mean())))
+        train_to_best(learner, pace, self._run)
         gained = self._ndcg(held_out) - before
         if gained.mean() <= _SURE * gained.std() / len(gained) ** 0.5:
             nn.init.zeros_(network.output)
 
-    def _draw_loss(self, learning: Int64Array) -> torch.Tensor:
+    def _draw_loss(self, step: int, learning: Int64Array) -> torch.Tensor:
         """Draw users, with parts of what is known of them, and return the loss of their lists."""
+        thinned = self._thin_catalog(step)
         size = min(self._config.batch_size, len(learning))
-        users = self._random.choice(learning, size, replace=False)
+        users = self._chance.random.choice(learning, size, replace=False)
         lists = self._lists(users, self._thin_histories(self._fitted.part.histories(users)))
-        logits = self._logits(lists, self._thinned, self._keep)
+        logits = self._logits(lists, thinned, self._keep)
         losses = logits.logsumexp(1, keepdim=True) - logits
         totals = lists.wanted.sum(1, keepdim=True)
         weights = lists.wanted / totals.clamp(min=1e-12) / (totals > 0).sum().clamp(min=1)
@@ -239,11 +254,16 @@ class _Training:
         wide = torch.from_numpy(self._wide.pair_values(histories, pairs)).reshape(items.shape)
         return _Lists(queries, histories.attributes, items, is_there, wide, weights, ideal)
 
-    def _thin_catalog(self) -> _Catalog:
-        """Leave features of items out by chance."""
-        features = self._fitted.before.item_features
-        kept = self._random.random(len(features.tokens)) >= self._config.absent_features
-        return _Catalog.of(self._fitted.before, features.only(kept))
+    def _thin_catalog(self, step: int) -> _Catalog:
+        """Leave features of items out by chance: the same ones until the next look."""
+        features, kept = self._whole.features, self._kept.kept
+        is_due = step % self._config.evaluate_every == 0
+        if is_due:
+            drawn = self._chance.random.random(len(kept)) >= self._config.absent_features
+            kept.copy_(torch.from_numpy(drawn))
+        if is_due or self._thinned is None:
+            self._thinned = _Catalog.of(self._fitted.before, features.only(kept.numpy()))
+        return self._thinned
 
     def _logits(self, lists: _Lists, catalog: _Catalog, keep: Keep | None = None) -> torch.Tensor:
         """Return float32 [n_lists, n_ranked]: the lowest there is where there is no item."""
@@ -268,7 +288,7 @@ class _Training:
 
     def _thin_histories(self, histories: Histories) -> Histories:
         """Leave events and fields out by chance."""
-        config, random = self._config, self._random
+        config, random = self._config, self._chance.random
         is_thinned = random.random(len(histories)) < config.absent_events
         rates = np.where(is_thinned, random.random(len(histories)), 1.0)
         kept = random.random(len(histories.items)) < np.repeat(rates, histories.counts())
@@ -280,7 +300,7 @@ class _Training:
 
     def _keep(self, units: torch.Tensor) -> torch.Tensor:
         """Leave units out by chance, and scale up the others."""
-        kept = torch.rand(units.shape, generator=self._generator) >= self._config.dropout
+        kept = torch.rand(units.shape, generator=self._chance.generator) >= self._config.dropout
         return units * kept / (1 - self._config.dropout)
 
 

@@ -12,6 +12,7 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.pairs import Pairs
+from whyrec.models.loop import Chance, Run
 from whyrec.types import Float32Array, Float64Array, Int64Array
 
 P = TypeVar("P")
@@ -190,9 +191,22 @@ class TwoStageRecommender(Recommender, Protocol):
 class Companion(Protocol):
     """What is trained in the same steps as a recommender, and has a say in them."""
 
-    learning_rate: float
+    @property
+    def settings(self) -> Any:
+        """A dataclass: all that it depends on beside the data and the recommender."""
+        ...
 
-    def start(self, recommender: DifferentiableRecommender[Any]) -> list[torch.nn.Parameter]:
+    @property
+    def learning_rate(self) -> float:
+        """Of its own weights."""
+        ...
+
+    @property
+    def chance(self) -> Chance:
+        """What its losses draw from."""
+        ...
+
+    def start(self, recommender: DifferentiableRecommender[Any]) -> torch.nn.Module:
         """Return what is learned beside the recommender, made for it."""
         ...
 
@@ -212,10 +226,8 @@ class Companion(Protocol):
 class CompanionableConfig(Protocol):
     """The settings of a recommender that can be trained beside a companion."""
 
-    def fit_beside(
-        self, dataset: Dataset, companion: Companion, *, progress: bool = True
-    ) -> Recommender:
-        """Do what `fit` does, with the companion's loss added in each step."""
+    def train_beside(self, dataset: Dataset, companion: Companion, run: Run) -> Recommender:
+        """Do what `train` does, on the CPU, with the companion's loss added in each step."""
         ...
 
 
@@ -256,8 +268,8 @@ class RetrievalConfig(RecommenderConfig, Protocol):
         """How much an event of each kind weighs as a target; 1 if not named."""
         ...
 
-    def fit_held_out(self, dataset: Dataset, *, progress: bool = True) -> HeldOutFit:
-        """Do what `fit` does, and give beside it the recommender without the held-out events."""
+    def train_held_out(self, dataset: Dataset, run: Run) -> HeldOutFit:
+        """Do what `train` does, and give beside it the recommender without the held-out events."""
         ...
 
     def restore(
@@ -265,3 +277,19 @@ class RetrievalConfig(RecommenderConfig, Protocol):
     ) -> DotProductRecommender[Any]:
         """Build what `fit` returned from the arrays it gave, bit for bit."""
         ...
+
+
+@runtime_checkable
+class TrainableConfig(RecommenderConfig, Protocol):
+    """The settings of a recommender that is trained in steps."""
+
+    def train(self, dataset: Dataset, run: Run) -> Recommender:
+        """Do what `fit` does, where a run says and with what it tells and keeps on the way."""
+        ...
+
+
+def fit_recommender(config: RecommenderConfig, dataset: Dataset, run: Run) -> Recommender:
+    """Fit what the settings say, as the run says where there is anything to train."""
+    if isinstance(config, TrainableConfig):
+        return config.train(dataset, run)
+    return config.fit(dataset, progress=run.progress)

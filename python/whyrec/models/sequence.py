@@ -17,6 +17,7 @@ from whyrec.models.candidate_items import CandidateItems
 from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
+from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
 from whyrec.models.recommender import HeldOutFit
 from whyrec.models.sequence_encoder import Memory, SequenceEncoder
@@ -143,17 +144,28 @@ class SequenceConfig:
             ArgumentError: kind_weights names a kind of event that there is not.
             TrainingError: the loss is no longer finite.
         """
-        learned = train(dataset, self, progress=progress)
-        return Sequence(learned.with_events(dataset), dataset.item_features)
+        return self.train(dataset, Run(progress=progress))
 
-    def fit_held_out(self, dataset: Dataset, *, progress: bool = True) -> HeldOutFit:
-        """Do what `fit` does, and give beside it the recommender without the held-out events.
+    def train(self, dataset: Dataset, run: Run) -> "Sequence":
+        """Do what `fit` does, where a run says and with what it tells and keeps on the way.
 
         Raises:
-            ArgumentError: kind_weights names a kind of event that there is not.
-            TrainingError: the loss is no longer finite.
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
         """
-        learned = train(dataset, self, progress=progress)
+        learned = train(dataset, self, run)
+        return Sequence(learned.with_events(dataset), dataset.item_features)
+
+    def train_held_out(self, dataset: Dataset, run: Run) -> HeldOutFit:
+        """Do what `train` does, and give beside it the recommender without the held-out events.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        learned = train(dataset, self, run)
         whole, part = (
             Sequence(learned.with_events(each), dataset.item_features)
             for each in (dataset, learned.part)

@@ -55,19 +55,20 @@ class Lesson:
         laid = LaidHistories.of(
             histories, encoder.context(histories), int(histories.counts().max())
         )
-        is_event = laid.is_event.numpy()
+        device, is_event = laid.is_event.device, laid.is_event.cpu().numpy()
         rates = random.random((len(histories), 1))
         rates *= random.random((len(histories), 1)) < absent_events
-        present = torch.from_numpy(is_event & (random.random(is_event.shape) >= rates))[:, None]
+        drawn = is_event & (random.random(is_event.shape) >= rates)
+        present = torch.from_numpy(drawn).to(device)[:, None]
         order = np.argsort(np.where(is_event, random.random(is_event.shape), 2.0), axis=1)
-        targets = torch.from_numpy(order[:, :n_targets])
-        seen = present & (torch.arange(is_event.shape[1]) < targets[..., None])
+        targets = torch.from_numpy(order[:, :n_targets]).to(device)
+        seen = present & (torch.arange(is_event.shape[1], device=device) < targets[..., None])
         # Time counts to the newest event before the target, be it present or not.
         newest = laid.ages.gather(1, (targets - 1).clamp(min=0))
         days = (laid.ages[:, None] - newest[..., None]).clamp(min=0)
         lateness = laid.lateness(present.float(), seen.sum(-1, keepdim=True))
-        kinds = torch.zeros(is_event.shape, dtype=torch.int64)
-        kinds[laid.is_event] = torch.from_numpy(histories.kinds).long()
+        kinds = torch.zeros(is_event.shape, dtype=torch.int64, device=device)
+        kinds[laid.is_event] = torch.from_numpy(histories.kinds).long().to(device)
         return cls(
             laid,
             kinds.gather(1, targets),
@@ -80,10 +81,11 @@ class Lesson:
     def had(self, n_items: int) -> torch.Tensor:
         """Return bool [n_rows · n_targets, n_items]: what was seen, unless it is the target."""
         n_asking = self.items.numel()
-        had = torch.zeros((n_asking, n_items), dtype=torch.bool)
+        device = self.items.device
+        had = torch.zeros((n_asking, n_items), dtype=torch.bool, device=device)
         asking, at = self.seen.flatten(0, 1).nonzero(as_tuple=True)
         had[asking, self.laid.items[asking // self.items.shape[1], at]] = True
-        had[torch.arange(n_asking), self.items.flatten()] = False
+        had[torch.arange(n_asking, device=device), self.items.flatten()] = False
         return had
 
 

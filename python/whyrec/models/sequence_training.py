@@ -1,6 +1,7 @@
 """Trains the sequence model to foretell events of a history from those before each of them."""
 
-from math import ceil, cos, pi
+from collections.abc import Iterator
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
-from whyrec.models.early_stopping import Pace, descend, train_to_best
+from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.popularity import log_popularity
 from whyrec.models.sequence_encoder import SequenceEncoder
 from whyrec.models.sequence_lessons import Lesson, cut
@@ -22,16 +23,15 @@ if TYPE_CHECKING:  # the config trains, so it imports this module
 
 _FEWEST_STEPS = 500
 _PASSES = 2
-_WARM_UP = 0.05
-"""Share of the steps in which the learning rate rises."""
 
 _READ_TOGETHER = 64
-"""Histories of a look at held-out events that are read at a time."""
+"""Histories of a look at held-out events that are read at a time, if they are not very long."""
+
+_MOST_PLACES = 1 << 17
+"""Places of the histories that are read at a time, if there is more than one."""
 
 
-def train(
-    dataset: Dataset, config: "SequenceConfig", *, progress: bool
-) -> Learned[SequenceEncoder]:
+def train(dataset: Dataset, config: "SequenceConfig", run: Run) -> Learned[SequenceEncoder]:
     """Train as long as held-out last events are ranked better.
 
     As with the two-tower network, vectors of items start as the factors of a linear model of the
@@ -41,37 +41,37 @@ def train(
         ArgumentError: kind_weights names a kind of event that there is not.
         TrainingError: the loss is no longer finite.
     """
-    part, validation = hold_out_last(dataset, config.validation_share, config.seed)
+    part, validation = hold_out_last(dataset, config.validation_share, config.seed, run.device)
     model = LinearModel.chosen(part, validation, config)
-    training = _Training(part, model, config, progress=progress)
+    training = _Training(part, model, config, run)
     share = training.run(validation)
     prior_scale = share * training.calibration.prior
-    return Learned(training.encoder, part, validation, model, training.factors, prior_scale)
+    return Learned(training.encoder.cpu(), part, validation, model, training.factors, prior_scale)
 
 
 class _Training:
     """The encoder while it learns: its tables hold what is added to the factors."""
 
     def __init__(
-        self, dataset: Dataset, model: LinearModel, config: "SequenceConfig", *, progress: bool
+        self, dataset: Dataset, model: LinearModel, config: "SequenceConfig", run: Run
     ) -> None:
-        self._dataset, self._config, self._progress = dataset, config, progress
-        self._kind_weights = weights_of_kinds(dataset, config.kind_weights)
-        self._random = np.random.default_rng(config.seed)
-        self._generator = torch.Generator().manual_seed(config.seed)
+        self._dataset, self._config, self._run = dataset, config, run
+        self._kind_weights = weights_of_kinds(dataset, config.kind_weights).to(run.device)
+        self._chance = Chance.of(config.seed)
         self.encoder = SequenceEncoder(
             dataset, config.dimension, config.heads, config.hidden, config.n_blocks
         )
-        self.encoder.start(self._generator)
+        self.encoder.start(self._chance.generator)
         self.encoder.biases.requires_grad_(False)  # popularity is given in training
-        self.factors = Factors.of(dataset, dataset.interactions, model)
+        self.encoder.to(run.device)
+        self.factors = Factors.of(dataset, dataset.interactions, model).to(run.device)
         self.calibration = Calibration()
         self._popularity = log_popularity(dataset.interactions, dataset.n_items)
         self._users = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
 
     @property
     def _prior(self) -> torch.Tensor:
-        return torch.from_numpy(self._popularity) * self.calibration.prior
+        return torch.from_numpy(self._popularity).to(self._run.device) * self.calibration.prior
 
     def run(self, validation: Validation | None) -> float:
         """Train to the best point, and return the share of the prior that ranks best there."""
@@ -83,43 +83,41 @@ class _Training:
         in_a_step = config.batch_size * config.n_targets
         n_steps = max(_FEWEST_STEPS, ceil(_PASSES * n_events / in_a_step))
         n_steps = n_steps if config.max_steps is None else config.max_steps
-        optimizer = _optimizer(self.encoder, config)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: learning_rate_share(step, n_steps)
+        learner = Learner(
+            phase="recommender",
+            network=self.encoder,
+            optimizer=_optimizer(self.encoder, config),
+            loss=lambda _: self._draw_loss(),
+            look=None if validation is None else lambda: self._look(validation),
+            chance=(self._chance,),
+            identity=Identity(self._dataset, (config,)),
+            mixed_precision=self._run.mixed_precision,
         )
-
-        def step(_: int) -> None:
-            descend(self.encoder, optimizer, self._draw_loss(), config.learning_rate)
-            schedule.step()
-
-        if validation is None:
-            for number in range(n_steps if len(self._users) else 0):
-                step(number)
-            return 1.0
         pace = Pace(
-            max_steps=n_steps,
+            max_steps=n_steps if len(self._users) else 0,
             evaluate_every=max(1, ceil(n_steps / config.n_looks)),
             patience=config.patience,
-            progress=self._progress,
+            cosine=True,
         )
-        return train_to_best(
-            self.encoder,
-            step,
-            lambda: validation.best_ndcg(validation.scores(self._scores), self._prior),
-            pace,
-        )
+        return train_to_best(learner, pace, self._run)
+
+    def _look(self, validation: Validation) -> Look:
+        """Return the NDCG@10 of the held-out events, and the share of the prior that gives it."""
+        return Look(*validation.best_ndcg(validation.scores(self._scores), self._prior))
 
     def _draw_loss(self) -> torch.Tensor:
         """Draw users and events of theirs to foretell, and return the loss."""
         size = min(self._config.batch_size, len(self._users))
-        users = self._random.choice(self._users, size, replace=False)
-        histories = cut(self._dataset.histories(users), self._config.max_events, self._random)
+        users = self._chance.random.choice(self._users, size, replace=False)
+        histories = cut(
+            self._dataset.histories(users), self._config.max_events, self._chance.random
+        )
         lesson = Lesson.draw(
             self.encoder,
             histories,
             self._config.n_targets,
             self._config.absent_events,
-            self._random,
+            self._chance.random,
         )
         return self._loss(histories, lesson)
 
@@ -139,12 +137,14 @@ class _Training:
             lesson.seen.float(),
             self._keep,
         ).flatten(0, 1)
-        items, asking = lesson.items.flatten(), torch.arange(len(queries))
+        device = self._run.device
+        items, asking = lesson.items.flatten(), torch.arange(len(queries), device=device)
         weights = self._kind_weights[lesson.kinds] * lesson.is_target
         weights = (weights / weights.sum().clamp(min=1e-12)).flatten()
         n_items = self._dataset.n_items
         if n_items > config.full_softmax_items:
-            drawn = torch.from_numpy(self._random.integers(n_items, size=config.n_negatives))
+            drawn = torch.from_numpy(self._chance.random.integers(n_items, size=config.n_negatives))
+            drawn = drawn.to(device)
             losses = sampled_losses(queries, vectors, self._prior, drawn, (asking, items))
         else:
             logits = queries @ vectors.T + self._prior
@@ -161,7 +161,8 @@ class _Training:
 
     def _draw(self, left_out: float, shape: tuple[int, ...]) -> torch.Tensor:
         """Draw what is kept, bool [shape], each entry being left out with the same chance."""
-        return torch.rand(shape, generator=self._generator) >= left_out
+        kept = torch.rand(shape, generator=self._chance.generator) >= left_out
+        return kept.to(self._run.device)
 
     def _keep(self, units: torch.Tensor) -> torch.Tensor:
         """Leave units out by chance, and scale up the others."""
@@ -174,20 +175,19 @@ class _Training:
         catalog = self._dataset.item_features
         events = self._events()
         vectors = self.factors.items(catalog) + self.encoder.items(catalog)
-        scores = torch.empty(len(histories), self._dataset.n_items)
-        order = np.argsort(histories.counts(), kind="stable")  # rows of about one width together
-        for rows in np.split(order, range(_READ_TOGETHER, len(order), _READ_TOGETHER)):
+        scores = torch.empty(len(histories), self._dataset.n_items, device=self._run.device)
+        for rows in _of_one_width(histories.counts()):
             queries = self.encoder.read(events, histories.take(rows))
-            scores[torch.from_numpy(rows)] = queries @ vectors.T
+            scores[torch.from_numpy(rows).to(scores.device)] = queries @ vectors.T
         return scores
 
 
-def learning_rate_share(step: int, n_steps: int) -> float:
-    """Return the share of the learning rate at a step: it rises in a line and falls in a cosine."""
-    rising = max(1, round(_WARM_UP * n_steps))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 + 0.5 * cos(pi * (step - rising) / max(1, n_steps - rising))
+def _of_one_width(counts: Int64Array) -> Iterator[Int64Array]:
+    """Give rows of about as many events together, few where they are long: memory is of events."""
+    order = np.argsort(counts, kind="stable")
+    for rows in np.split(order, range(_READ_TOGETHER, len(order), _READ_TOGETHER)):
+        at_once = max(1, _MOST_PLACES // max(1, counts[rows].max(initial=0)))
+        yield from np.split(rows, range(at_once, len(rows), at_once))
 
 
 def _optimizer(encoder: SequenceEncoder, config: "SequenceConfig") -> torch.optim.Optimizer:

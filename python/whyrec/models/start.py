@@ -147,6 +147,10 @@ class Factors:
             split_by_features(dataset, outward, has_events),
         )
 
+    def to(self, device: torch.device) -> "Factors":
+        """Return the same with the tables on a device."""
+        return replace(self, events=self.events.to(device), items=self.items.to(device))
+
 
 def _scores(
     inward: Float32Array, outward: Float32Array, histories: Histories, _: Int64Array

@@ -1,18 +1,19 @@
 """Trains the towers by a softmax over held-out events, with random events and fields left out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm.auto import tqdm
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.rows import gather_rows, offsets_of
-from whyrec.models.early_stopping import Pace, descend, train_to_best
+from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.popularity import log_popularity
 from whyrec.models.recommender import Companion, DifferentiableRecommender
 from whyrec.models.start import Factors, Learned, LinearModel
@@ -38,7 +39,7 @@ class Beside:
 
 
 def train(
-    dataset: Dataset, config: "TwoTowerConfig", *, progress: bool, beside: Beside | None = None
+    dataset: Dataset, config: "TwoTowerConfig", run: Run, beside: Beside | None = None
 ) -> Learned[Towers]:
     """Train as long as held-out events are ranked better.
 
@@ -51,12 +52,12 @@ def train(
         ArgumentError: kind_weights names a kind of event that there is not.
         TrainingError: the loss is no longer finite.
     """
-    part, validation = hold_out(dataset, config.validation_share, config.seed)
+    part, validation = hold_out(dataset, config.validation_share, config.seed, run.device)
     model = LinearModel.chosen(part, validation, config)
-    training = _Training(part, model, config, progress=progress, beside=beside)
+    training = _Training(part, model, config, run, beside)
     share = training.run(validation)
     prior_scale = share * training.calibration.prior
-    return Learned(training.towers, part, validation, model, training.whole, prior_scale)
+    return Learned(training.towers.cpu(), part, validation, model, training.whole, prior_scale)
 
 
 class _Training:
@@ -67,40 +68,35 @@ class _Training:
         dataset: Dataset,
         model: LinearModel,
         config: "TwoTowerConfig",
-        *,
-        progress: bool,
+        run: Run,
         beside: Beside | None,
     ) -> None:
-        self._dataset, self._config = dataset, config
-        self._kind_weights = weights_of_kinds(dataset, config.kind_weights)
-        self._random = np.random.default_rng(config.seed)
-        self._generator = torch.Generator().manual_seed(config.seed)
+        self._dataset, self._config, self._run, self._beside = dataset, config, run, beside
+        self._kind_weights = weights_of_kinds(dataset, config.kind_weights).to(run.device)
+        self._chance = Chance.of(config.seed)
         self.towers = Towers(dataset, config.dimension, config.heads, config.hidden)
         with torch.no_grad():
             spread = config.dimension**-0.5
-            self.towers.hidden_weight.normal_(0, spread, generator=self._generator)
+            self.towers.hidden_weight.normal_(0, spread, generator=self._chance.generator)
         self.towers.biases.requires_grad_(False)  # popularity is given in training
+        self.towers.to(run.device)
         self.calibration = Calibration()
         self._popularity = log_popularity(dataset.interactions, dataset.n_items)
-        self.whole = Factors.of(dataset, dataset.interactions, model)
-        self._fold_of_event = deal(dataset.interactions, config.folds, self._random)
+        self.whole = Factors.of(dataset, dataset.interactions, model).to(run.device)
+        self._fold_of_event = deal(dataset.interactions, config.folds, self._chance.random)
         users = dataset.interactions.users()
         folds = range(self._fold_of_event.max(initial=0) + 1)
         self._users = [np.unique(users[self._fold_of_event == fold]) for fold in folds]
         self._folds = [
             Factors.of(
-                dataset,
-                dataset.interactions.only(self._fold_of_event != fold),
-                model,
-                self.whole,
-            )
-            for fold in tqdm(folds, "recommender, factors", disable=not progress)
+                dataset, dataset.interactions.only(self._fold_of_event != fold), model, self.whole
+            ).to(run.device)
+            for fold in tqdm(folds, "recommender, factors", disable=not run.progress)
         ]
-        self._progress, self._beside = progress, beside
 
     @property
     def _prior(self) -> torch.Tensor:
-        return torch.from_numpy(self._popularity) * self.calibration.prior
+        return torch.from_numpy(self._popularity).to(self._run.device) * self.calibration.prior
 
     def run(self, validation: Validation | None) -> float:
         """Train to the best point, and return the share of the prior that ranks best there."""
@@ -109,48 +105,63 @@ class _Training:
             self.calibration = validation.calibrate(self._scores, self._popularity)
         with torch.no_grad():
             self.towers.log_scale.fill_(np.log(self.calibration.scale))
-        optimizer = _optimizer(self.towers, config)
+        n_steps = config.max_steps if validation else config.evaluate_every * config.patience
+        learner = Learner(
+            phase="recommender",
+            network=self.towers,
+            optimizer=_optimizer(self.towers, config),
+            loss=self._draw_loss,
+            look=None if validation is None else lambda: self._look(validation),
+            chance=(self._chance,),
+            identity=Identity(self._dataset, (config,)),
+            mixed_precision=self._run.mixed_precision,
+        )
         if self._beside is not None:
-            companion = self._beside.companion
-            learned = companion.start(self._recommender(self._beside, self.whole))
-            optimizer.add_param_group({"params": learned, "lr": companion.learning_rate})
-        if validation is None:
-            for step in range(config.evaluate_every * config.patience):
-                self._step(optimizer, step)
-            return 1.0
+            learner = self._with_companion(learner, self._beside)
         pace = Pace(
-            max_steps=config.max_steps,
-            evaluate_every=config.evaluate_every,
-            patience=config.patience,
-            progress=self._progress,
+            max_steps=n_steps, evaluate_every=config.evaluate_every, patience=config.patience
         )
-        return train_to_best(
-            self.towers,
-            lambda step: self._step(optimizer, step),
-            lambda: self._look(validation),
-            pace,
-        )
+        return train_to_best(learner, pace, self._run)
 
-    def _look(self, validation: Validation) -> tuple[float, float]:
+    def _look(self, validation: Validation) -> Look:
         """Return the NDCG@10 of the held-out events, and the share of the prior that gives it."""
-        return validation.best_ndcg(validation.scores(self._scores), self._prior)
+        return Look(*validation.best_ndcg(validation.scores(self._scores), self._prior))
 
-    def _step(self, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """Take one step on a batch of users of a fold."""
+    def _with_companion(self, learner: Learner, beside: Beside) -> Learner:
+        """Let what is beside the towers learn in their steps, and be kept with them."""
+        companion = beside.companion
+        network = companion.start(self._recommender(beside, self.whole))
+        learner.optimizer.add_param_group(
+            {"params": list(network.parameters()), "lr": companion.learning_rate}
+        )
+        return replace(
+            learner,
+            network=nn.ModuleList([self.towers, network]),
+            clipped=self.towers,
+            chance=(*learner.chance, companion.chance),
+            identity=replace(
+                learner.identity, settings=(*learner.identity.settings, companion.settings)
+            ),
+        )
+
+    def _draw_loss(self, step: int) -> torch.Tensor | None:
+        """Return the loss of a batch of users of a fold; None if nobody is in it."""
         fold = step % len(self._folds)
         users = self._users[fold]
         if not len(users):
-            return
-        users = self._random.choice(users, min(self._config.batch_size, len(users)), replace=False)
+            return None
+        users = self._chance.random.choice(
+            users, min(self._config.batch_size, len(users)), replace=False
+        )
         histories, factors = self._dataset.histories(users), self._folds[fold]
         _, events = gather_rows(self._dataset.interactions.offsets, users)
         is_target = self._fold_of_event[events] == fold
-        is_input = draw_inputs(histories, ~is_target, self._random)
+        is_input = draw_inputs(histories, ~is_target, self._chance.random)
         loss = self._loss(histories, is_input, is_target, factors)
-        if self._beside is not None:
-            recommender = self._recommender(self._beside, factors)
-            loss = loss + self._beside.companion.loss(recommender, histories)
-        descend(self.towers, optimizer, loss, self._config.learning_rate)
+        if self._beside is None:
+            return loss
+        recommender = self._recommender(self._beside, factors)
+        return loss + self._beside.companion.loss(recommender, histories)
 
     def _recommender(self, beside: Beside, factors: Factors) -> DifferentiableRecommender[Any]:
         """Return the recommender as it is now, by some factors."""
@@ -185,17 +196,18 @@ class _Training:
         self, histories: Histories, is_input: BoolArray, is_target: BoolArray, factors: Factors
     ) -> torch.Tensor:
         """Return the mean over users of the weighted mean over targets of −log softmax."""
-        inputs = histories.only_events(is_input)
+        inputs, device = histories.only_events(is_input), self._run.device
         queries, vectors = self._vectors(inputs, histories, factors, drop=True)
-        rows = torch.from_numpy(np.repeat(np.arange(len(histories)), histories.counts()))
-        items = torch.from_numpy(histories.items).long()
-        wanted = torch.from_numpy(is_target)
-        weights = self._kind_weights[torch.from_numpy(histories.kinds).long()] * wanted
+        rows = torch.from_numpy(np.repeat(np.arange(len(histories)), histories.counts())).to(device)
+        items = torch.from_numpy(histories.items).long().to(device)
+        wanted = torch.from_numpy(is_target).to(device)
+        kinds = torch.from_numpy(histories.kinds).long().to(device)
+        weights = self._kind_weights[kinds] * wanted
         totals = weights.new_zeros(len(histories)).index_add(0, rows, weights)
         weights = weights / totals.clamp(min=1e-12)[rows] / (totals > 0).sum().clamp(min=1)
         if self._dataset.n_items > self._config.full_softmax_items:
             n_items, n_drawn = self._dataset.n_items, self._config.n_negatives
-            drawn = torch.from_numpy(self._random.integers(n_items, size=n_drawn))
+            drawn = torch.from_numpy(self._chance.random.integers(n_items, size=n_drawn)).to(device)
             losses = sampled_losses(queries, vectors, self._prior, drawn, (rows, items))
             return (losses * weights).sum()
         logits = queries @ vectors.T + self._prior
@@ -207,7 +219,8 @@ class _Training:
 
     def _draw(self, left_out: float, *shape: int) -> torch.Tensor:
         """Draw what is kept, bool [shape], each entry being left out with the same chance."""
-        return torch.rand(shape, generator=self._generator) >= left_out
+        kept = torch.rand(shape, generator=self._chance.generator) >= left_out
+        return kept.to(self._run.device)
 
 
 def deal(interactions: Interactions, n_folds: int, random: np.random.Generator) -> Int64Array:

@@ -17,6 +17,7 @@ from whyrec.models.candidate_items import CandidateItems
 from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
+from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
 from whyrec.models.recommender import Companion, HeldOutFit
 from whyrec.models.start import check_l2
@@ -123,29 +124,44 @@ class TwoTowerConfig:
             ArgumentError: kind_weights names a kind of event that there is not.
             TrainingError: the loss is no longer finite.
         """
-        learned = train(dataset, self, progress=progress)
-        return TwoTower(learned.with_events(dataset), dataset.item_features)
+        return self.train(dataset, Run(progress=progress))
 
-    def fit_held_out(self, dataset: Dataset, *, progress: bool = True) -> HeldOutFit:
-        """Do what `fit` does, and give beside it the recommender without the held-out events.
+    def train(self, dataset: Dataset, run: Run) -> "TwoTower":
+        """Do what `fit` does, where a run says and with what it tells and keeps on the way.
 
         Raises:
-            ArgumentError: kind_weights names a kind of event that there is not.
-            TrainingError: the loss is no longer finite.
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
         """
-        learned = train(dataset, self, progress=progress)
+        learned = train(dataset, self, run)
+        return TwoTower(learned.with_events(dataset), dataset.item_features)
+
+    def train_held_out(self, dataset: Dataset, run: Run) -> HeldOutFit:
+        """Do what `train` does, and give beside it the recommender without the held-out events.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        learned = train(dataset, self, run)
         whole, part = (
             TwoTower(learned.with_events(each), dataset.item_features)
             for each in (dataset, learned.part)
         )
         return HeldOutFit(whole, part, learned.part, learned.held_out)
 
-    def fit_beside(
-        self, dataset: Dataset, companion: Companion, *, progress: bool = True
-    ) -> "TwoTower":
-        """Do what `fit` does, with the companion's loss added in each step."""
+    def train_beside(self, dataset: Dataset, companion: Companion, run: Run) -> "TwoTower":
+        """Do what `train` does, on the CPU, with the companion's loss added in each step.
+
+        Raises:
+            ArgumentError: as of `fit`, or another device was asked for.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
         beside = Beside(companion, TwoTower.learning)
-        learned = train(dataset, self, progress=progress, beside=beside)
+        learned = train(dataset, self, run.on_cpu("a recommender with a companion"), beside)
         return TwoTower(learned.with_events(dataset), dataset.item_features)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "TwoTower":

@@ -10,7 +10,7 @@ import torch
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.split import random_split
-from whyrec.types import Float32Array, Float64Array, Int64Array
+from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 Scorer = Callable[[Histories, Int64Array], torch.Tensor]
 """From histories and the indices of their users to scores, float32 [n_users, n_items]."""
@@ -21,6 +21,8 @@ _MOST_CELLS = 20_000_000
 
 _FEWEST = 20
 """With fewer held-out events there is nothing to choose by."""
+
+_CPU = torch.device("cpu")
 
 _PRIOR_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 
@@ -44,8 +46,14 @@ def most_users(n_items: int) -> int:
 class Validation:
     """Held-out events, and what each of their users had before."""
 
-    def __init__(self, part: Dataset, held_out: Interactions, seed: int) -> None:
-        self.held_out = held_out
+    def __init__(
+        self,
+        part: Dataset,
+        held_out: Interactions,
+        seed: int,
+        device: torch.device = _CPU,
+    ) -> None:
+        self.held_out, self._device = held_out, device
         users = np.flatnonzero(np.diff(held_out.offsets) > 0)
         most = most_users(part.n_items)
         if len(users) > most:
@@ -53,22 +61,27 @@ class Validation:
         self._users = users
         self._histories = part.histories(users)
         wanted = held_out.histories(users, part.user_features)
-        self._rows = np.repeat(np.arange(len(users)), wanted.counts())
-        self._items = wanted.items
+        rows = np.repeat(np.arange(len(users)), wanted.counts())
         had = np.repeat(np.arange(len(users)), self._histories.counts())
-        self._seen = (torch.from_numpy(had), torch.from_numpy(self._histories.items).long())
-        self._wanted = torch.zeros(len(users), part.n_items, dtype=torch.bool)
-        self._wanted[torch.from_numpy(self._rows), torch.from_numpy(self._items).long()] = True
+        self._seen = _on(device, had, self._histories.items)
+        self._targets = _on(device, rows, wanted.items)
+        self._wanted = torch.zeros(len(users), part.n_items, dtype=torch.bool, device=device)
+        self._wanted[self._targets] = True
         self._wanted[self._seen] = False
-        n_wanted = self._wanted.sum(1).numpy()
+        n_wanted = self._wanted.sum(1).cpu().numpy()
         gains = 1 / np.log2(np.arange(2, _AT + 2))
         self._ideal = np.cumsum(gains)[np.clip(n_wanted, 1, _AT) - 1]
         self._gains = torch.from_numpy(gains)
         self._counts = n_wanted > 0
 
+    @property
+    def says_anything(self) -> bool:
+        """Whether anybody wants an item that is new to them: others no ranking can please."""
+        return bool(self._counts.any())
+
     def scores(self, score: Scorer) -> torch.Tensor:
         """Return float32 [n_users, n_items], without biases."""
-        return score(self._histories, self._users)
+        return score(self._histories, self._users).to(self._device)
 
     def best_ndcg(self, scores: torch.Tensor, prior: torch.Tensor) -> tuple[float, float]:
         """Return the best NDCG@10, and the share of the prior [n_items] that reaches it."""
@@ -78,7 +91,7 @@ class Validation:
         """Return the mean NDCG@10 of scores, which are written over."""
         scores[self._seen] = -torch.inf
         top = scores.topk(min(_AT, scores.shape[1])).indices
-        hits = self._wanted.gather(1, top).double()
+        hits = self._wanted.gather(1, top).cpu().double()
         reached = (hits @ self._gains[: top.shape[1]]).numpy()
         return float((reached / self._ideal)[self._counts].mean())
 
@@ -87,7 +100,8 @@ class Validation:
 
         The scores are those at scale 1.
         """
-        products, prior = self.scores(score), torch.from_numpy(popularity)
+        products = self.scores(score)
+        prior = torch.from_numpy(popularity).to(products.device)
 
         def loss(point: Float64Array) -> float:
             return self._loss(float(np.exp(point[0])) * products, float(point[1]) * prior)
@@ -103,12 +117,18 @@ class Validation:
         """Return the mean of −log softmax over the held-out events, seen items left out."""
         logits = scores + prior
         logits[self._seen] = -torch.inf
-        held_out = logits[torch.from_numpy(self._rows), torch.from_numpy(self._items).long()]
-        losses = logits.logsumexp(1)[torch.from_numpy(self._rows)] - held_out
-        return losses[torch.isfinite(held_out)].double().mean().item()
+        held_out = logits[self._targets]
+        losses = logits.logsumexp(1)[self._targets[0]] - held_out
+        return losses[torch.isfinite(held_out)].cpu().double().mean().item()
 
 
-def hold_out_last(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Validation | None]:
+def _on(device: torch.device, *indices: Int32Array | Int64Array) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.from_numpy(each).to(device, torch.int64) for each in indices)
+
+
+def hold_out_last(
+    dataset: Dataset, share: float, seed: int, device: torch.device = _CPU
+) -> tuple[Dataset, Validation | None]:
     """Hold the last event of some users out; None if there are too few to choose by.
 
     Who has fewer than three events keeps them all.
@@ -117,6 +137,7 @@ def hold_out_last(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, V
         dataset: all that is known.
         share: how many of the users, at most as many as a validation takes.
         seed: the same seed chooses the same users.
+        device: where scores are held against the events.
     """
     interactions = dataset.interactions
     users = np.flatnonzero(np.diff(interactions.offsets) >= 3)
@@ -127,15 +148,20 @@ def hold_out_last(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, V
     is_last = np.zeros(len(interactions), bool)
     is_last[interactions.offsets[users + 1] - 1] = True
     part = dataset.with_interactions(interactions.only(~is_last))
-    return part, Validation(part, interactions.only(is_last), seed)
+    validation = Validation(part, interactions.only(is_last), seed, device)
+    return (part, validation) if validation.says_anything else (dataset, None)
 
 
-def hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Validation | None]:
+def hold_out(
+    dataset: Dataset, share: float, seed: int, device: torch.device = _CPU
+) -> tuple[Dataset, Validation | None]:
     """Hold a share of the events of each user out; None if there are too few to choose by."""
     # Of short histories a tenth is nothing; a third is one event of three.
     for ratio in (share, max(share, 0.34)):
         split = random_split(dataset.interactions, (1 - ratio, ratio, 0), seed=seed)
         if share and len(split.validation) >= max(_FEWEST, len(dataset.interactions) // 50):
             part = dataset.with_interactions(split.train)
-            return part, Validation(part, split.validation, seed)
+            validation = Validation(part, split.validation, seed, device)
+            if validation.says_anything:
+                return part, validation
     return dataset, None
