@@ -146,7 +146,7 @@ class _Training:
 
     def _draw_loss(self, step: int) -> torch.Tensor | None:
         """Return the loss of a batch of users of a fold; None if nobody is in it."""
-        fold = step % len(self._folds)
+        fold = (step + 1) % len(self._folds)
         users = self._users[fold]
         if not len(users):
             return None
