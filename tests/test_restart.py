@@ -14,6 +14,7 @@ import pytest
 from whyrec import (
     SDK,
     ArgumentError,
+    DeepRankerConfig,
     EASEConfig,
     NetworkConfig,
     RefinedConfig,
@@ -151,6 +152,42 @@ def test_a_fit_goes_on_in_the_phase_in_which_it_was_cut_off(
     sdk = fit(world_data, tmp_path, log=steps.append, **settings)
     assert told(steps) == ("explainer", 9)
     assert bits(sdk) == bits(fit(world_data, **settings))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("validation_share", [0.0, 0.4])
+def test_a_ranker_that_was_cut_off_between_two_looks_goes_on(
+    world_data: Dataset, tmp_path: Path, validation_share: float
+) -> None:
+    ranker = DeepRankerConfig(
+        n_ranked=20,
+        layers=(16, 8),
+        max_steps=12,
+        evaluate_every=5,
+        absent_features=0.5,
+        validation_share=validation_share,
+        learning_rate=5e-3,
+    )
+    with pytest.raises(CutOffError):
+        fit(world_data, tmp_path, ranker=ranker, log=cut_off("ranker", 8))
+    steps: list[TrainingStep] = []
+    sdk = fit(world_data, tmp_path, ranker=ranker, log=steps.append)
+    assert told(steps) == ("ranker", 8)
+    assert bits(sdk) == bits(fit(world_data, ranker=ranker))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_joint_training_that_was_cut_off_goes_on_with_both(
+    world_data: Dataset, tmp_path: Path
+) -> None:
+    joint = replace(NETWORK, joint_weight=2.0)
+    for phase, step in (("recommender", 7), ("explainer", 9)):
+        with pytest.raises(CutOffError):
+            fit(world_data, tmp_path, explainer=joint, log=cut_off(phase, step))
+    steps: list[TrainingStep] = []
+    sdk = fit(world_data, tmp_path, explainer=joint, log=steps.append)
+    assert told(steps) == ("explainer", 9)
+    assert bits(sdk) == bits(fit(world_data, explainer=joint))
     assert list(tmp_path.iterdir()) == []
 
 
