@@ -33,6 +33,7 @@ from whyrec import (
 )
 from whyrec.data.split import hold_out_users
 from whyrec.datasets import synthetic
+from whyrec.pipeline import Askers
 
 WORLD = synthetic(seed=5, n_users=40, n_items=30, n_events_per_user=8)
 ITEM_IDS = set(WORLD.item_ids)
@@ -58,6 +59,7 @@ USERS = pl.concat(
 )
 SEEN = {str(user): set(items) for user, items in EVENTS.group_by("user_id").agg("item_id").rows()}
 FEW = ["u3", "u1", "brief", "quiet", "u20"]
+
 
 
 @pytest.fixture(scope="module")
