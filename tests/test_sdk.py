@@ -61,7 +61,6 @@ SEEN = {str(user): set(items) for user, items in EVENTS.group_by("user_id").agg(
 FEW = ["u3", "u1", "brief", "quiet", "u20"]
 
 
-
 @pytest.fixture(scope="module")
 def sdk() -> SDK:
     return SDK.fit(
