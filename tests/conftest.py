@@ -92,6 +92,7 @@ def shop() -> Dataset:
 def tower_config() -> TwoTowerConfig:
     """Settings under which every parameter has left its start after a few steps."""
     return TwoTowerConfig(
+        windows=False,
         dimension=16,
         heads=2,
         hidden=16,
@@ -100,8 +101,8 @@ def tower_config() -> TwoTowerConfig:
         validation_share=0.0,
         evaluate_every=6,
         patience=1,
-        learning_rate=0.1,
-        residual_learning_rate=0.1,
+        learning_rate=0.03,
+        residual_learning_rate=0.03,
         vector_learning_rate=0.02,
     )
 
@@ -115,6 +116,7 @@ def tower(shop: Dataset, tower_config: TwoTowerConfig) -> TwoTower:
 def sequence_config() -> SequenceConfig:
     """Settings under which every parameter has left its start after a few steps."""
     return SequenceConfig(
+        windows=False,
         dimension=16,
         heads=2,
         hidden=16,

@@ -35,7 +35,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted: this is what was measured so far, and is not kept", file=sys.stderr)
         whole, status = False, 130
-    title = f"Accuracy of recommenders, {asked.seeds} seeds"
+    title = f"Accuracy of recommenders, seeds {', '.join(map(str, range(asked.seeds)))}"
     lines = [*heading(title), *(line for each in sections for line in section_lines(each))]
     lines += notes(sections)
     if whole:
@@ -74,7 +74,7 @@ def fill(section: Section, asked: argparse.Namespace) -> bool:
             for seed in range(asked.seeds):
                 found = run(section, model, asked, seed=seed, setting=setting)
                 section.outcomes.setdefault(model, []).append(Outcome(**found))
-        except subprocess.CalledProcessError as error:
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
             print(f"{row.title} has failed: {error}", file=sys.stderr)
             complete = False
     return complete
@@ -89,7 +89,9 @@ def run(
     setting: int | None = None,
 ) -> Any:
     """Run one fit, or the choice of settings if none is given, in a process of its own."""
-    python = asked.rectools if ROWS[model].needs_rectools else sys.executable
+    # What RecTools warns of is between it and its own dependencies.
+    rectools = ROWS[model].needs_rectools
+    python = [asked.rectools, "-W", "ignore"] if rectools else [sys.executable]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "answer.json"
         options = {
@@ -103,7 +105,7 @@ def run(
             "out": out,
         }
         told = [f"--{name}={value}" for name, value in options.items() if value is not None]
-        subprocess.run([python, "-m", "bench.accuracy.one", *told], check=True)
+        subprocess.run([*python, "-m", "bench.accuracy.one", *told], check=True)
         return json.loads(out.read_text())
 
 

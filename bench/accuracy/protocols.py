@@ -1,8 +1,7 @@
 """What is asked of every model: which events it learns from, which it is given, which it foresees.
 
-Each protocol puts its question twice: on validation, by which settings are chosen, and on test.
-Models learn from all that is not held out for the question that is put; to whom is asked for test,
-what was held out for validation is known.
+Each protocol puts its question twice: on validation, by which settings are chosen, and on test. For
+the test, models learn from what was held out for validation too.
 """
 
 from collections.abc import Callable

@@ -34,7 +34,13 @@ def section_lines(section: Section) -> list[str]:
     bar, lead = protocol.bar, protocol.metrics[0]
     users = sorted({each.n_users for of in section.outcomes.values() for each in of})
     asked = "–".join(f"{n:,}" for n in dict.fromkeys((*users[:1], *users[-1:])))
-    header = ["model", *protocol.metrics, f"{lead} over {ROWS[bar].title}'s", "fit", "peak memory"]
+    header = [
+        "model",
+        *protocol.metrics,
+        f"{lead} over that of {ROWS[bar].title}",
+        "fit",
+        "peak memory",
+    ]
     rows = [
         [
             ROWS[model].title,
@@ -87,6 +93,6 @@ def notes(sections: list[Section]) -> list[str]:
         "their defaults.",
         "Fit is the median time, of the recommender alone, without the choice of settings. Peak "
         "memory is that of a process that does nothing else, with Python, its libraries and the "
-        "data in it; the most of all seeds.",
+        "data in it, which are nearly all of popularity's; the most of all seeds.",
     ]
     return [line for each in (told if sections else []) for line in (each, "")]

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
+from whyrec.data.interactions import Interactions as Events
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows
 from whyrec.data.wording import count, some
 from whyrec.errors import ArgumentError, ScoreError, UnknownUserError
+from whyrec.evaluate.accuracy import Evaluation, accuracy, beyond_accuracy
 from whyrec.explain import Attributions, Explainer, Interactions, PlayerPairs
 from whyrec.explain.explainer import interacting
 from whyrec.explain.margin import Rivals, margin_over
@@ -296,6 +299,29 @@ class Pipeline:
                 f"against: {self._dataset.items[item]!r} cannot be held against itself"
             )
         return others
+
+    def evaluate(self, before: Dataset, held_out: Events, cutoffs: Sequence[int]) -> Evaluation:
+        """Compare what would be recommended with what was held out.
+
+        Args:
+            before: the histories to recommend from.
+            held_out: what their users did afterwards.
+            cutoffs: how many recommendations count.
+        """
+        known, users = self._dataset, np.flatnonzero(np.diff(held_out.offsets) > 0)
+        wanted = held_out.histories(users, known.user_features)
+        askers = Askers([known.users[user] for user in users.tolist()], before.histories(users))
+        ranking = self.rank(askers, cutoffs[-1])
+        lists, features = (ranking.offsets, ranking.items), known.item_features
+        return Evaluation(
+            accuracy(*lists, wanted.offsets, wanted.items, k=cutoffs),
+            beyond_accuracy(
+                *lists,
+                np.bincount(known.interactions.items, minlength=known.n_items),
+                k=cutoffs,
+                vectors=features.matrix() if len(features.tokens) else None,
+            ),
+        )
 
     def answer(
         self,

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Literal, Protocol, Self, TypedDict, Unpack, overload
 
 import numpy as np
@@ -15,7 +14,7 @@ from whyrec.data.interactions import Interactions
 from whyrec.data.report import Report
 from whyrec.data.tables import read_table
 from whyrec.errors import ArgumentError
-from whyrec.evaluate.accuracy import Evaluation, accuracy, beyond_accuracy, read_cutoffs
+from whyrec.evaluate.accuracy import Evaluation, read_cutoffs
 from whyrec.evaluate.faithfulness import Faithfulness, faithfulness
 from whyrec.explain import (
     AdditiveRecommender,
@@ -30,9 +29,9 @@ from whyrec.models import (
     RecommenderConfig,
     Run,
     TrainingConfig,
-    TwoTowerConfig,
     fit_recommender,
 )
+from whyrec.models.deep_ranker import composed
 from whyrec.pipeline import Askers, Pipeline, Telling
 from whyrec.reasons.answers import explanation_of
 from whyrec.reasons.explanation import Explanation
@@ -191,7 +190,7 @@ class SDK:
                 )
         if training is not None and not hasattr(training, "checkpoint"):
             raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
-        model, run = _composed(model, ranker), Run(training, progress=progress)
+        model, run = composed(model, ranker), Run(training, progress=progress)
         if isinstance(explainer, NetworkConfig) and explainer.joint_weight:
             both = explainer.train_jointly(model, dataset, run)
             run.end()
@@ -433,22 +432,8 @@ class SDK:
         else:
             table = read_table(events, "events")
             held_out = read_held_out(table, known.columns, known.users, known.items)
-        users = np.flatnonzero(np.diff(held_out.offsets) > 0)
         before = known if given is None else known.with_interactions(given)
-        wanted = held_out.histories(users, known.user_features)
-        askers = Askers([known.users[user] for user in users.tolist()], before.histories(users))
-        ranking = self._pipeline.rank(askers, cutoffs[-1])
-        lists = ranking.offsets, ranking.items
-        features = known.item_features
-        return Evaluation(
-            accuracy(*lists, wanted.offsets, wanted.items, k=cutoffs),
-            beyond_accuracy(
-                *lists,
-                np.bincount(known.interactions.items, minlength=known.n_items),
-                k=cutoffs,
-                vectors=features.matrix() if len(features.tokens) else None,
-            ),
-        )
+        return self._pipeline.evaluate(before, held_out, cutoffs)
 
     def importance(self, users: Ids | None = None, k: int = 10) -> GlobalImportance:
         """Accumulate the contributions behind the best k items of some users, or of all.
@@ -498,18 +483,6 @@ class SDK:
     def _look_up(self, user: object) -> Askers:
         ids: Any = user if _is_several(user) else [user]
         return self._pipeline.look_up(ids)
-
-
-def _composed(
-    model: RecommenderConfig | None, ranker: DeepRankerConfig | None
-) -> RecommenderConfig:
-    """Put the ranker, if there is one, on the model."""
-    if ranker is None:
-        return model or TwoTowerConfig()
-    if not isinstance(ranker, DeepRankerConfig):
-        raise ArgumentError(f"ranker must be whyrec.DeepRankerConfig(…), not {ranker!r}")
-    retrieval: Any = model or ranker.retrieval  # the ranker tells whether it can be put on it
-    return replace(ranker, retrieval=retrieval)
 
 
 def _is_several(user: object) -> bool:

@@ -177,7 +177,7 @@ def test_training_brings_it_closer_to_the_exact_shapley_values(
     pairs = Pairs(rows, items * 4)
     scores = tower.query_vectors(histories) @ tower.item_vectors().T + tower.item_biases()
     full = scores[pairs.rows, pairs.items].astype(np.float64)
-    config = NetworkConfig(max_steps=150, learning_rate=5e-3, confidence_pairs=0)
+    config = NetworkConfig(max_steps=400, learning_rate=5e-3, confidence_pairs=0)
     explainers: list[Explainer] = [
         ShapleyConfig(exact_players=16).fit(tower, shop),
         replace(config, max_steps=0).fit(tower, shop, progress=False),

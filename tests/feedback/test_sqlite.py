@@ -27,7 +27,7 @@ def events(n: int, start: int = 0) -> list[Event]:
 def run(script: str, *arguments: object) -> str:
     """Run a script in a process of its own and return what it printed."""
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -376,7 +376,7 @@ def test_two_processes_of_eight_threads_lose_nothing_and_meet_no_lock(
     running = [
         subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in "ab"
     ]
-    told = [each.communicate(timeout=300)[1] for each in running]
+    told = [each.communicate(timeout=600)[1] for each in running]
     assert [each.returncode for each in running] == [0, 0], told
     database = open_database()
     found = [event.item_id for event in SQLStore(database).read(Event)]

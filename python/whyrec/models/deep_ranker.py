@@ -1,7 +1,7 @@
 """The deep ranker: a network re-orders the best items of a retrieval; its logit is the score."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
 from whyrec.models.ranker_network import RankerNetwork
 from whyrec.models.ranker_training import train
-from whyrec.models.recommender import DotProductRecommender, RetrievalConfig
+from whyrec.models.recommender import DotProductRecommender, RecommenderConfig, RetrievalConfig
 from whyrec.models.two_tower import TwoTowerConfig
 from whyrec.models.wide import HistoryWeights, WideWeights
 from whyrec.settings import check_numbers
@@ -153,6 +153,20 @@ class DeepRankerConfig:
         except RuntimeError as error:
             raise StorageError(f"the arrays of the ranker do not fit: {error}") from error
         return DeepRanker(retrieval, network, wide, self.n_ranked)
+
+
+def composed(model: RecommenderConfig | None, ranker: DeepRankerConfig | None) -> RecommenderConfig:
+    """Put a ranker, if there is one, on a model, if there is one.
+
+    Raises:
+        ArgumentError: the ranker is none, or cannot be put on the model.
+    """
+    if ranker is None:
+        return model or TwoTowerConfig()
+    if not isinstance(ranker, DeepRankerConfig):
+        raise ArgumentError(f"ranker must be whyrec.DeepRankerConfig(…), not {ranker!r}")
+    retrieval: Any = model or ranker.retrieval  # the ranker tells whether it can be put on it
+    return replace(ranker, retrieval=retrieval)
 
 
 @dataclass(frozen=True, slots=True)

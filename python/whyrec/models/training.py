@@ -43,10 +43,9 @@ def train(
 ) -> Learned[Towers]:
     """Train as long as held-out events are ranked better.
 
-    The vectors of items start as factors of the events, which know the events of every user that
-    made them. So users learn in parts (`config.folds`), each from factors that the other parts
-    made: what is learned holds for histories that the factors have not seen, and is added to the
-    factors of all events in the end.
+    The vectors of items start as factors of the events, and factors rank higher what they were made
+    of. So the events of each user are dealt to parts (`config.folds`), and a part is foretold from
+    factors that the others made. What is learned is added to the factors of all events in the end.
 
     Raises:
         ArgumentError: kind_weights names a kind of event that there is not.

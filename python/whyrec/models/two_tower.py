@@ -64,7 +64,7 @@ class TwoTowerConfig:
     """Chance of a feature value of an item to be left out in training."""
 
     folds: int = 4
-    """Parts of the users; each part learns from item vectors that the others made."""
+    """Parts of each user's events; each is foretold from item vectors that the others made."""
 
     batch_size: int = 128
     """Users in a step."""

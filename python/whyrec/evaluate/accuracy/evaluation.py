@@ -28,4 +28,4 @@ class Evaluation:
         return self.accuracy.means() | self.beyond.means()
 
     def __str__(self) -> str:
-        return f"{self.beyond}\n{self.accuracy}"
+        return f"{self.accuracy}\n{self.beyond}"
