@@ -240,7 +240,7 @@ def evaluate(
 @app.command()
 def check(
     directory: Directory,
-    examples: Annotated[int, typer.Option(help="How many cases of each invariant.")] = 15,
+    examples: Annotated[int, typer.Option(help="How many cases of each invariant.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Try what must hold of every ranking and of all reasons; exit with 1 where something broke."""

@@ -19,12 +19,12 @@ from whyrec.testing.system import System
 INVARIANTS: tuple[Invariant, ...] = (*ranking.INVARIANTS, *attribution.INVARIANTS)
 """All invariants: those of ranking, then those of attribution."""
 
-_TRIES_TO_SHRINK = 150
+_TRIES_TO_SHRINK = 100
 """How many cases more are tried, once one breaks, to find a smaller one."""
 
 
 def check_recommender(
-    system: System, *, examples: int = 15, only: Iterable[Invariant] = INVARIANTS
+    system: System, *, examples: int = 10, only: Iterable[Invariant] = INVARIANTS
 ) -> Report:
     """Try invariants of ranking and attribution on a recommender with reasons.
 
@@ -53,7 +53,7 @@ def check_recommender(
 
 
 def invariants(
-    system: System | Callable[[], System], *, examples: int = 15
+    system: System | Callable[[], System], *, examples: int = 10
 ) -> Callable[[Invariant], None]:
     """Return a test for pytest that runs once for each invariant, under its name.
 

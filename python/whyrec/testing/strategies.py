@@ -140,9 +140,19 @@ def people(
 
 
 def histories(
-    dataset: Dataset, *, most_rows: int = 5, most_events: int = 8
+    dataset: Dataset,
+    *,
+    most_rows: int = 5,
+    most_events: int = 8,
+    values: Sequence[float] = _VALUES,
 ) -> st.SearchStrategy[Histories]:
     """Draw the histories of some people, at least one, to be scored and explained.
+
+    Args:
+        dataset: as in `people`, like what follows.
+        most_rows: how many people there are at most.
+        most_events: how many events each of them has at most.
+        values: what is drawn for the value of an event.
 
     >>> import whyrec
     >>> world = whyrec.datasets.synthetic(seed=0, n_users=5, n_items=5)
@@ -151,7 +161,8 @@ def histories(
     >>> len(find(histories(dataset), lambda found: len(found.items) > 2))
     1
     """
-    some = st.lists(people(dataset, most_events=most_events), min_size=1, max_size=most_rows)
+    one = people(dataset, most_events=most_events, values=values)
+    some = st.lists(one, min_size=1, max_size=most_rows)
     return some.map(lambda persons: histories_of(dataset, persons))
 
 

@@ -14,8 +14,8 @@ from whyrec.types import Float64Array, Int64Array
 _SINGLE = 1e-4
 """How far numbers that were float32 on their way may be apart, over the larger of 1 and them."""
 
-_ERRORS = 6
-"""Standard errors that a contribution from samples may be off."""
+_ERRORS = 10
+"""Standard errors that a contribution may be off: of few samples, they are unsure themselves."""
 
 
 @attribution

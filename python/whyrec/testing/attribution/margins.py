@@ -28,6 +28,20 @@ def the_parts_of_a_margin_add_up(on: Subject, case: Case) -> None:
 
 
 @attribution
+def the_parts_of_a_recommended_margin_add_up(on: Subject, case: Case) -> None:
+    """A list can be held against the next best, and then tells why each item stands above them."""
+    user, k, n_rivals = on.user(case), on.k(case, 3), case.draw("against", st.integers(1, 3))
+    apply_only(len(on.top(user, k + 1)) > k, "nothing is left to hold the list against")
+    for each in on.told(user, k, against=n_rivals):
+        demand(each.margin is not None, f"{each.item_id!r} has no margin")
+        numbers = [each.base_value or 0.0, each.efficiency_gap or 0.0]
+        numbers += [reason.contribution for reason in each.reasons]
+        total, margin = math.fsum(numbers), each.margin or 0.0
+        close = abs(total - margin) <= ROUNDING * scale_of(margin, *numbers)
+        demand(close, f"of {each.item_id!r} the parts add up to {total}, not {margin}")
+
+
+@attribution
 def a_margin_is_the_score_less_the_mean_of_the_others(on: Subject, case: Case) -> None:
     """It must be possible to check by the scores that are shown."""
     user, item, others = _asked(on, case)
@@ -69,17 +83,16 @@ def the_order_of_the_others_says_nothing(on: Subject, case: Case) -> None:
 @attribution
 def contributions_to_a_margin_are_differences(on: Subject, case: Case) -> None:
     """Shapley values are additive over games: a player is worth the difference of its worths."""
-    user, item, (other, *_) = _asked(on, case)
-    index = on.dataset.users.index_of(user)
-    history = on.dataset.histories(np.array([index]))
-    pair = one_pair(on.dataset.items.index_of(item))
-    tier = on.system.explain(user, item).tier
-    exact = tier in ("closed form", "shapley")
-    if exact and tier == "shapley":
-        exact = not np.any(on.attributed(history, pair).standard_errors)
-        other_pair = one_pair(on.dataset.items.index_of(other))
-        exact &= not np.any(on.attributed(history, other_pair).standard_errors)
-    apply_only(exact, f"the contributions of the tier {tier} are estimates, not additive ones")
+    # Features of the other are no players of the margin, so it may have none.
+    bare = np.flatnonzero(np.diff(on.dataset.item_features.offsets) == 0).tolist()
+    other = on.dataset.items[on.one_of(case, "other_index", bare, "item without features")]
+    user, item = on.user(case), on.item(case)
+    apply_only(item != other, "an item is not held against itself")
+    history = on.dataset.histories(np.array([on.dataset.users.index_of(user)]))
+    for each in (item, other):
+        found = on.attributed(history, one_pair(on.dataset.items.index_of(each)))
+        exact = found.tier in ("closed form", "shapley") and not np.any(found.standard_errors)
+        apply_only(exact, f"the tier {found.tier} estimates; it need not be additive")
     own, theirs, between = (
         {
             reason.players: reason.contribution

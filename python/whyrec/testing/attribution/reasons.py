@@ -107,7 +107,7 @@ def every_reason_has_words(on: Subject, case: Case) -> None:
 
 @attribution
 def a_confidence_is_a_probability(on: Subject, case: Case) -> None:
-    """It is shown as one."""
+    """It is shown as how likely a reason is, from never to always."""
     reasons = on.system.explain(on.user(case), on.item(case)).reasons
     stated = [reason.confidence for reason in reasons if reason.confidence is not None]
     apply_only(len(stated) > 0, "the explainer states no confidences")

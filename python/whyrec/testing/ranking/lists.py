@@ -41,7 +41,8 @@ def a_smaller_k_is_a_prefix(on: Subject, case: Case) -> None:
     """Who pages through an answer must neither meet an item twice nor miss one."""
     most = len(on.items) + 2 if on.n_ranked is None else on.n_ranked
     user = on.user(case)
-    few, many = sorted(case.draw("ks", st.tuples(*[st.integers(1, min(most, 60))] * 2)))
+    few = case.draw("few", st.integers(1, min(most, 5)))
+    many = case.draw("many", st.integers(few, min(most, 60)))
     longer = on.top(user, many)
     demand_same(on.top(user, few), longer[:few], f"the best {few} of {many} are")
 
