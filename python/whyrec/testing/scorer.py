@@ -34,9 +34,9 @@ class Scorer:
 
     >>> import whyrec
     >>> from whyrec.data.dataset import Dataset
-    >>> world = whyrec.datasets.synthetic(seed=0, n_users=5, n_items=5)
+    >>> world = whyrec.datasets.synthetic(seed=0, n_users=5, n_items=25)
     >>> dataset = Dataset.from_tables(world.events)
-    >>> one, none = np.ones((5, 1), np.float32), np.zeros((0, 1), np.float32)
+    >>> one, none = np.ones((25, 1), np.float32), np.zeros((0, 1), np.float32)
     >>> scorer = Scorer(
     ...     dataset.item_features,
     ...     events=one, attributes=none, items=one, features=none, biases=one[:, 0],
