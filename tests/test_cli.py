@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import polars as pl
 import pytest
@@ -328,3 +329,26 @@ def test_as_a_process_it_ends_with_one_line_and_no_traceback(tmp_path: Path) -> 
     )
     expected = f"error: {tmp_path / 'manifest.json'}: is missing; no finished save is there\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", expected)
+
+
+def test_check_tells_what_holds(saved: Path) -> None:
+    printed = answered("check", saved, "--examples", "1")
+    assert "holds    ranking: a smaller k is a prefix (1 example)" in printed
+    assert " 0 are broken, " in printed.splitlines()[-1]
+
+
+def test_check_tells_what_broke_and_exits_with_1(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommend = SDK.recommend
+
+    def ignores_exclusions(self: SDK, user: Any, k: int = 10, **rules: Any) -> Any:
+        return recommend(self, user, k, **{**rules, "exclude": ()})
+
+    monkeypatch.setattr(SDK, "recommend", ignores_exclusions)
+    result = run("check", saved, "--examples", "3", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    broken = {each["invariant"] for each in told["outcomes"] if each["verdict"] == "broken"}
+    assert "what is excluded never comes" in broken
+    assert not told["holds"]

@@ -13,7 +13,8 @@ from whyrec.data.tables import read_table
 from whyrec.errors import ArgumentError
 from whyrec.evaluate.accuracy import Evaluation, read_cutoffs
 from whyrec.evaluate.faithfulness import Faithfulness, faithfulness
-from whyrec.explain import ExplainerConfig, ShapleyConfig
+from whyrec.explain import Explainer, ExplainerConfig, ShapleyConfig
+from whyrec.models import Recommender
 from whyrec.pipeline import Askers, Pipeline, Telling
 from whyrec.reasons.answers import explanation_of
 from whyrec.reasons.explanation import Explanation
@@ -66,6 +67,16 @@ class Answering:
     def dataset(self) -> Dataset:
         """What the SDK was fitted on."""
         return self._dataset
+
+    @property
+    def recommender(self) -> Recommender:
+        """What scores."""
+        return self._fitted.model
+
+    @property
+    def explainer(self) -> Explainer:
+        """What says how scores come about."""
+        return self._fitted.explainer
 
     @property
     def report(self) -> Report:

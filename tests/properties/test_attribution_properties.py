@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
-from whyrec.data.features import Features
 from whyrec.data.fields import Categorical, Numeric, Tags
-from whyrec.data.interactions import Histories, Interactions
+from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.data.rows import offsets_of
 from whyrec.explain import (
     Attributions,
     Explainer,
@@ -24,6 +22,7 @@ from whyrec.explain import (
     NetworkConfig,
 )
 from whyrec.models import TwoTower, TwoTowerConfig
+from whyrec.testing import strategies
 from whyrec.types import Float64Array
 
 N_ITEMS = 12
@@ -107,44 +106,13 @@ class Asked:
         return explainer.explain(self.histories, self.pairs, self.full_values(fitted().model))
 
 
-events = st.lists(
-    st.tuples(
-        st.integers(0, N_ITEMS - 1),
-        st.integers(0, 1),
-        st.sampled_from([float("nan"), -1.0, 0.0, 1.5, 1e6]),
-        st.integers(0, 10**9),
-    ),
-    max_size=20,
-)
-attributes = st.fixed_dictionaries(
-    {}, optional={"city": st.sampled_from(["c0", "c3", "elsewhere"]), "age": st.floats(-9, 9)}
-)
-
-
 @st.composite
 def questions(draw: st.DrawFn) -> Asked:
-    people = draw(st.lists(st.tuples(events, attributes), min_size=1, max_size=5))
-    rows = st.tuples(st.integers(0, len(people) - 1), st.integers(0, N_ITEMS - 1))
+    values = (float("nan"), -1.0, 0.0, 1.5, 1e6)
+    people = strategies.histories(fitted().dataset, most_events=20, values=values)
+    histories = draw(people)
+    rows = st.tuples(st.integers(0, len(histories) - 1), st.integers(0, N_ITEMS - 1))
     pairs = np.array(draw(st.lists(rows, max_size=25)), np.int32).reshape(-1, 2)
-    flat = [event for of_user, _ in people for event in sorted(of_user, key=lambda each: each[3])]
-    items, kinds, values, times = zip(*flat, strict=True) if flat else ((),) * 4
-    schema = fitted().dataset.user_features.schema
-    known = [schema.encode_one(each) for _, each in people]
-    interactions = Interactions(
-        offsets_of(np.array([len(of_user) for of_user, _ in people])),
-        np.array(items, np.int32),
-        np.array(kinds, np.int16),
-        fitted().dataset.interactions.kind_names,
-        np.array(values, np.float32),
-        np.array(times, np.float64),
-    )
-    of_people = Features(
-        schema,
-        offsets_of(np.array([len(each.tokens) for each in known])),
-        np.concatenate([each.tokens for each in known]),
-        np.concatenate([each.weights for each in known]),
-    )
-    histories = interactions.histories(np.arange(len(people)), of_people)
     return Asked(histories, Pairs(pairs[:, 0].copy(), pairs[:, 1].copy()))
 
 

@@ -24,6 +24,7 @@ from whyrec.data.split import leave_last_out, random_split
 from whyrec.data.tables import Column, read_table
 from whyrec.data.times import read_times
 from whyrec.data.vocabulary import Vocabulary
+from whyrec.testing import strategies
 
 plain_ids = st.one_of(
     st.integers(),
@@ -97,47 +98,6 @@ def test_events_of_one_time_keep_the_order_of_the_table(rows: list[tuple[int, in
     assert events.users().tolist() == [places[rows[row][0]] for row in order]
 
 
-names = st.text("abcdefgh", min_size=1, max_size=3).map(lambda text: f"n{text}")
-times = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(
-    lambda moment: moment.replace(microsecond=0)
-)
-fractions = st.integers(-40, 40).map(lambda number: number + 0.25)  # a CSV has no 2.0, only 2
-
-
-@st.composite
-def tables(draw: st.DrawFn) -> tuple[pa.Table, pa.Table]:
-    """Events and items, with missing cells and cells of every kind that a CSV can hold."""
-    whole_ids = draw(st.booleans())
-    ids = st.integers(0, 30) if whole_ids else names
-    item_ids = draw(st.lists(ids, min_size=1, max_size=8, unique=True))
-    n_events = draw(st.integers(1, 15))
-
-    def column(cells: st.SearchStrategy[Any], size: int) -> list[Any]:
-        return draw(st.lists(cells, min_size=size, max_size=size))
-
-    n_items = len(item_ids)
-    events: dict[str, Any] = {
-        "user_id": pa.array(column(names, n_events)),
-        "item_id": pa.array(column(st.sampled_from(item_ids), n_events)),
-        "timestamp": pa.array(column(times, n_events), pa.timestamp("s")),
-        "value": pa.array(column(st.none() | fractions, n_events), pa.float64()),
-        "kind": pa.array(
-            column(st.none() | st.sampled_from(["view", "buy"]), n_events), pa.string()
-        ),
-    }
-    genres = st.lists(names, max_size=3).map("|".join)
-    items: dict[str, Any] = {
-        "item_id": pa.array(item_ids),
-        "title": pa.array(column(st.none() | names, n_items), pa.string()),
-        "year": pa.array(column(st.none() | st.integers(1900, 2030), n_items), pa.int64()),
-        "price": pa.array(column(st.none() | fractions, n_items), pa.float64()),
-        "genres": pa.array(column(st.none() | genres, n_items), pa.string()),
-        "colour": pa.array(column(st.none() | st.sampled_from("rgb"), n_items), pa.string()),
-        "fresh": pa.array(column(st.booleans(), n_items), pa.bool_()),
-    }
-    return pa.table(events), pa.table(items)
-
-
 def stored(dataset: Dataset) -> tuple[Any, ...]:
     """Return all bits of a data set, in a form that == compares."""
     parts = {
@@ -155,7 +115,7 @@ def comparable(column: Any) -> Any:
 
 
 @settings(deadline=None, max_examples=40)
-@given(tables())
+@given(strategies.tables())
 def test_the_same_table_of_any_kind_makes_the_same_data_set(
     both: tuple[pa.Table, pa.Table],
 ) -> None:
@@ -179,7 +139,7 @@ def test_the_same_table_of_any_kind_makes_the_same_data_set(
 
 
 @settings(deadline=None, max_examples=60)
-@given(tables())
+@given(strategies.tables())
 def test_a_data_set_comes_back_from_storage_bit_for_bit(both: tuple[pa.Table, pa.Table]) -> None:
     dataset = Dataset.from_tables(*both)
     state = json.loads(json.dumps(dataset.to_json()))

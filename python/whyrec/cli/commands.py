@@ -237,6 +237,21 @@ def evaluate(
         typer.echo(accuracy)
 
 
+@app.command()
+def check(
+    directory: Directory,
+    examples: Annotated[int, typer.Option(help="How many cases of each invariant.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Try what must hold of every ranking and of all reasons; exit with 1 where something broke."""
+    from whyrec.testing import check_recommender
+
+    report = check_recommender(SDK.load(directory), examples=examples)
+    typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else report)
+    if not report.holds:
+        raise typer.Exit(1)
+
+
 def _demand_room(out: Path) -> None:
     """Refuse before the training, not after it, where the result cannot be saved."""
     if out.exists() and not out.is_dir():
