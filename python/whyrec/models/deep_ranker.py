@@ -61,7 +61,7 @@ class DeepRankerConfig:
     """Widths of the hidden layers; one more layer makes a logit of the last."""
 
     n_weights: int = 4_000_000
-    """The most weights of the wide part, for each item the strongest ones; 0 has no wide part."""
+    """The most weights of the wide part, those that count for most; 0 has no wide part."""
 
     dropout: float = 0.5
     """Chance of a hidden unit to be left out in training."""

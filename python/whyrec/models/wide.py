@@ -1,4 +1,4 @@
-"""The wide part: the strongest weights between items of a linear model, exact for each event."""
+"""The wide part: the weights between items of a linear model, exact for each event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ class HistoryWeights:
 class WideWeights:
     """wide(u, i) = Σ over the distinct items j of the history of weights[j, i].
 
-    The weights are those of EASE of histories and windows of them, of each j the strongest. So the
+    The weights are those of EASE of histories and windows of them, as far as they are kept. So the
     contributions of events are known exactly, as with EASE itself.
 
     Source: H.-T. Cheng et al., Wide & Deep Learning for Recommender Systems (DLRS 2016); H. Steck,
@@ -115,18 +115,19 @@ class WideWeights:
     def of(
         cls, interactions: Interactions, n_items: int, model: WideModel, most: int
     ) -> "WideWeights":
-        """Solve for the weights, and keep so many in all, of each item the same number."""
+        """Solve for the weights, and keep the most of them that count for most.
+
+        A weight from an item that n users chose is in n of their scores, so it counts by
+        weight² · n: what leaving it out adds to the squared error of all scores together.
+        """
         items = _most_popular(interactions, n_items, _MOST_ITEMS)
         dense = _solve(_gram(interactions, n_items, items, model.windows), model.l2)
-        n_kept = min(most // max(1, len(items)), len(items))
-        if not n_kept:
-            return cls.nothing(n_items)
-        columns = np.sort(np.argpartition(-np.abs(dense), n_kept - 1, axis=1)[:, :n_kept], axis=1)
-        kept = np.take_along_axis(dense, columns, axis=1)
-        offsets = np.arange(len(items) + 1) * n_kept
-        shape = (len(items), len(items))
-        sparse = scipy.sparse.csr_matrix((kept.ravel(), columns.ravel(), offsets), shape)
-        return cls(items, sparse, n_items)
+        if dense.size > most:
+            n_users = interaction_matrix(interactions, n_items)[:, items].sum(0)
+            counts_for = np.abs(dense) * np.sqrt(np.asarray(n_users, np.float32)).T
+            left_out = np.partition(counts_for, dense.size - most - 1, axis=None)
+            dense[counts_for <= left_out[dense.size - most - 1]] = 0
+        return cls(items, scipy.sparse.csr_matrix(dense), n_items)
 
     @classmethod
     def nothing(cls, n_items: int) -> "WideWeights":
