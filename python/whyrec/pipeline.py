@@ -18,7 +18,7 @@ from whyrec.explain import Attributions, Explainer, Interactions, PlayerPairs
 from whyrec.explain.explainer import interacting
 from whyrec.explain.margin import Rivals, margin_over
 from whyrec.models import TwoStageRecommender
-from whyrec.ranking import Candidates, ItemIndex, Ranking
+from whyrec.ranking import Candidates, ItemIndex, Ranking, retrieve
 from whyrec.reasons.answers import recommendations_of
 from whyrec.reasons.breakdown import Breakdown, build_reasons
 from whyrec.reasons.recommendation import Recommendations
@@ -111,14 +111,16 @@ class Pipeline:
     def _top_k(
         self, askers: Askers, k: int, excluded: Candidates, only: Candidates | None = None
     ) -> Ranking:
-        """Rank by the vectors, and where there are two stages, the best of these by the second.
+        """Rank by the vectors, and where there are two stages, what is retrieved by the second.
 
         The second stage ranks at least k items, so that no other score is among its own.
         """
         model, queries = self._model, self._queries(askers)
         if k < 1 or not isinstance(model, TwoStageRecommender):
             return self._index.top_k(queries, k, excluded=excluded, only=only)
-        found = self._index.top_k(queries, max(k, model.n_ranked), excluded=excluded, only=only)
+        found = retrieve(
+            self._index, model, askers.histories, queries, k, excluded=excluded, only=only
+        )
         pairs = found.pairs()
         with self._naming(askers, found, pairs):
             return found.reordered(model.pair_scores(askers.histories, pairs, queries), k)

@@ -86,3 +86,11 @@ def test_what_is_no_item_index_is_named(items: object, message: str) -> None:
         Candidates.shared(items)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=message):
         Candidates.per_query([[0], items])  # type: ignore[list-item]
+
+
+def test_which_of_some_items_a_set_has() -> None:
+    items, rows = np.array([1, 3, 7], np.int32), np.array([2, 0])
+    each = Candidates.per_query([[3, 9, 3], [1], [7, 1]])
+    assert each.among(items, rows).tolist() == [[True, False, True], [False, True, False]]
+    assert Candidates.shared([9, 3]).among(items, rows).tolist() == [[False, True, False]] * 2
+    assert not Candidates.per_query([[], [], []]).among(items, rows).any()

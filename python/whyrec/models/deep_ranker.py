@@ -26,7 +26,7 @@ from whyrec.models.recommender import DotProductRecommender, RecommenderConfig, 
 from whyrec.models.two_tower import TwoTowerConfig
 from whyrec.models.wide import HistoryWeights, WideWeights
 from whyrec.settings import check_numbers
-from whyrec.types import Float32Array, Float64Array, Int64Array
+from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 _RETRIEVAL, _WIDE = "retrieval.", "wide."
 """What the names of the arrays of the retrieval, and of the wide part, begin with."""
@@ -53,13 +53,15 @@ class DeepRankerConfig:
     """Of the recommender whose best items are re-ordered."""
 
     n_ranked: int = 200
-    """So many of the best items are re-ordered, or as many as are asked for, if they are more."""
+    """So many items are re-ordered, or as many as are asked for, if they are more: the best of the
+    retrieval, and with a wide part as many of each.
+    """
 
     layers: tuple[int, ...] = (128, 64, 32)
     """Widths of the hidden layers; one more layer makes a logit of the last."""
 
     n_weights: int = 4_000_000
-    """The most weights of the wide part, for each item the strongest ones; 0 has no wide part."""
+    """The most weights of the wide part, those that count for most; 0 has no wide part."""
 
     dropout: float = 0.5
     """Chance of a hidden unit to be left out in training."""
@@ -191,9 +193,9 @@ class DeepRanker:
 
     See `WideWeights` and `RankerNetwork`.
 
-    Two stages: the vectors of a retrieval find the best items of the catalog, and the score ranks
-    these. q and v are those of the retrieval under any coalition, so whatever explains the
-    retrieval explains the score of the ranker.
+    Two stages: the vectors of a retrieval and the wide part find the best items of the catalog, and
+    the score ranks these. q and v are those of the retrieval under any coalition, so whatever
+    explains the retrieval explains the score of the ranker.
     """
 
     def __init__(
@@ -216,6 +218,15 @@ class DeepRanker:
     def dimension(self) -> int:
         """How many values a player's vector has."""
         return self._retrieval.dimension
+
+    @property
+    def wide_items(self) -> Int32Array:
+        """int32, rising: the items that the wide part knows."""
+        return self._wide.items
+
+    def wide_scores(self, histories: Histories) -> Float32Array:
+        """Return float32 [n_rows, n_wide_items], in logits; see the protocol."""
+        return self._wide.scores(histories)
 
     def query_vectors(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, dimension]: the retrieval's vector of each history."""

@@ -93,7 +93,9 @@ class RankerNetwork(nn.Module):
         """
         keep = keep or nn.Identity()
         products = queries * items
-        scores = products.sum(-1) + biases
+        scores: torch.Tensor = products.sum(-1) + biases
+        if not (self.output.requires_grad or self.output.any()):
+            return scores  # it has stayed at its start, and is not learning
         query_spread, item_spread, product_spread, score_spread = self.spreads
         hidden = products @ (self.of_product / product_spread)
         hidden = hidden + queries @ (self.of_query / query_spread)

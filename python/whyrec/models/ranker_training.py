@@ -232,7 +232,7 @@ class _Training:
             users: int64 [n_lists].
             histories: what is known of each, or a part of it.
         """
-        part, held_out, n_ranked = self._fitted.part, self._fitted.held_out, self._config.n_ranked
+        part, held_out = self._fitted.part, self._fitted.held_out
         queries = torch.from_numpy(self._fitted.before.query_vectors(histories))
         at_once = max(1, _MOST_CELLS // part.n_items)
         found = []
@@ -244,15 +244,36 @@ class _Training:
             wanted[seen] = 0
             scores = queries[rows] @ self._whole.vectors.T + self._whole.biases
             scores[seen] = -torch.inf
-            best, items = scores.topk(min(n_ranked, part.n_items))
+            items, is_there = self._retrieve(scores, histories.take(rows))
             n_wanted = (wanted > 0).sum(1)
-            found.append((items, best > -torch.inf, wanted.gather(1, items), n_wanted))
+            found.append((items, is_there, wanted.gather(1, items), n_wanted))
         items, is_there, weights, n_wanted = map(torch.cat, zip(*found, strict=True))
         ideal = np.append(0, np.cumsum(_gains(_AT)))[n_wanted.clamp(max=_AT).numpy()]
         list_of = np.repeat(np.arange(len(items), dtype=np.int32), items.shape[1])
         pairs = Pairs(list_of, items.flatten().numpy().astype(np.int32))
         wide = torch.from_numpy(self._wide.pair_values(histories, pairs)).reshape(items.shape)
         return _Lists(queries, histories.attributes, items, is_there, wide, weights, ideal)
+
+    def _retrieve(
+        self, scores: torch.Tensor, histories: Histories
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Find items as the first stage does, each with whether it is there.
+
+        Args:
+            scores: float32 [n_rows, n_items], by the vectors; −∞ for what may not be found.
+            histories: one row each.
+        """
+        wide, n_ranked = self._wide, self._config.n_ranked
+        n_further = min(n_ranked // 2, len(wide.items))
+        best, items = scores.topk(min(n_ranked - n_further, scores.shape[1]))
+        is_there = best > -torch.inf
+        if not n_further:
+            return items, is_there
+        known = torch.from_numpy(wide.items).long()
+        left = scores.scatter(1, items, -torch.inf)[:, known] > -torch.inf
+        of_wide = torch.from_numpy(wide.scores(histories)) * left
+        best, further = of_wide.topk(n_further)
+        return torch.cat([items, known[further]], 1), torch.cat([is_there, best > 0], 1)
 
     def _thin_catalog(self, step: int) -> _Catalog:
         """Leave features of items out by chance: the same ones until the next look."""

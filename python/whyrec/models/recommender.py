@@ -13,7 +13,7 @@ from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.pairs import Pairs
 from whyrec.models.loop import Chance, Run
-from whyrec.types import Float32Array, Float64Array, Int64Array
+from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 P = TypeVar("P")
 
@@ -164,14 +164,26 @@ class DotProductRecommender(LinearRecommender[P], Protocol[P]):
 
 @runtime_checkable
 class TwoStageRecommender(Recommender, Protocol):
-    """A recommender whose vectors only retrieve items; those are scored again to be ranked.
+    """A recommender that only retrieves items by its vectors; they are scored again to be ranked.
 
     v(S), and with it every score that is shown and explained, is that of the second stage.
     """
 
     @property
     def n_ranked(self) -> int:
-        """How many of the best items by the vectors are scored again."""
+        """How many items are scored again: the best by the vectors, and by the wide part."""
+        ...
+
+    @property
+    def wide_items(self) -> Int32Array:
+        """int32, rising: the items that the wide part knows; none where there is no wide part."""
+        ...
+
+    def wide_scores(self, histories: Histories) -> Float32Array:
+        """Return float32 [n_rows, n_wide_items]: what the wide part adds to each score, in logits.
+
+        It speaks for an item where that is above 0, also for items that the vectors do not find.
+        """
         ...
 
     def pair_scores(

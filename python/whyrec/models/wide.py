@@ -1,4 +1,4 @@
-"""The wide part: the strongest weights between items of a linear model, exact for each event."""
+"""The wide part: the weights between items of a linear model, exact for each event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ class HistoryWeights:
 class WideWeights:
     """wide(u, i) = Σ over the distinct items j of the history of weights[j, i].
 
-    The weights are those of EASE of histories and windows of them, of each j the strongest. So the
+    The weights are those of EASE of histories and windows of them, as far as they are kept. So the
     contributions of events are known exactly, as with EASE itself.
 
     Source: H.-T. Cheng et al., Wide & Deep Learning for Recommender Systems (DLRS 2016); H. Steck,
@@ -107,24 +107,27 @@ class WideWeights:
 
     def __init__(self, items: Int32Array, weights: scipy.sparse.csr_matrix, n_items: int) -> None:
         self.n_items = n_items
-        self._items, self._weights = items, weights
+        self.items = items
+        """int32, rising: those that have weights."""
+        self._weights = weights
 
     @classmethod
     def of(
         cls, interactions: Interactions, n_items: int, model: WideModel, most: int
     ) -> "WideWeights":
-        """Solve for the weights, and keep so many in all, of each item the same number."""
+        """Solve for the weights, and keep the most of them that count for most.
+
+        A weight from an item that n users chose is in n of their scores, so it counts by
+        weight² · n: what leaving it out adds to the squared error of all scores together.
+        """
         items = _most_popular(interactions, n_items, _MOST_ITEMS)
         dense = _solve(_gram(interactions, n_items, items, model.windows), model.l2)
-        n_kept = min(most // max(1, len(items)), len(items))
-        if not n_kept:
-            return cls.nothing(n_items)
-        columns = np.sort(np.argpartition(-np.abs(dense), n_kept - 1, axis=1)[:, :n_kept], axis=1)
-        kept = np.take_along_axis(dense, columns, axis=1)
-        offsets = np.arange(len(items) + 1) * n_kept
-        shape = (len(items), len(items))
-        sparse = scipy.sparse.csr_matrix((kept.ravel(), columns.ravel(), offsets), shape)
-        return cls(items, sparse, n_items)
+        if dense.size > most:
+            n_users = interaction_matrix(interactions, n_items)[:, items].sum(0)
+            counts_for = np.abs(dense) * np.sqrt(np.asarray(n_users, np.float32)).T
+            left_out = np.partition(counts_for, dense.size - most - 1, axis=None)
+            dense[counts_for <= left_out[dense.size - most - 1]] = 0
+        return cls(items, scipy.sparse.csr_matrix(dense), n_items)
 
     @classmethod
     def nothing(cls, n_items: int) -> "WideWeights":
@@ -134,19 +137,25 @@ class WideWeights:
         )
 
     def times(self, strength: float) -> "WideWeights":
-        """Return all weights times a number."""
-        return WideWeights(self._items, self._weights * np.float32(strength), self.n_items)
+        """Return all weights times a number; times 0 there is nothing."""
+        if not strength:
+            return self.nothing(self.n_items)
+        return WideWeights(self.items, self._weights * np.float32(strength), self.n_items)
+
+    def scores(self, histories: Histories) -> Float32Array:
+        """Return float32 [n_rows, n_weighted]: the sums for all `items`, in logits."""
+        found = incidence_matrix(histories.items, histories.offsets, self.n_items)
+        sums: Float32Array = (found[:, self.items] @ self._weights).toarray()
+        return sums
 
     def pair_values(self, histories: Histories, pairs: Pairs) -> Float32Array:
         """Return float32 [n_pairs], the same bits of a pair whatever else is asked."""
         values = np.zeros(len(pairs), np.float32)
         at, known = self._find(pairs.items)
-        rows_at_once = max(1, _CELLS // max(1, len(self._items)))
+        rows_at_once = max(1, _CELLS // max(1, len(self.items)))
         for start in range(0, len(histories), rows_at_once):
             rows = np.arange(start, min(start + rows_at_once, len(histories)))
-            part = histories.take(rows)
-            found = incidence_matrix(part.items, part.offsets, self.n_items)
-            sums = (found[:, self._items] @ self._weights).toarray()
+            sums = self.scores(histories.take(rows))
             mine = np.flatnonzero(known & (pairs.rows >= rows[0]) & (pairs.rows <= rows[-1]))
             values[mine] = sums[pairs.rows[mine] - start, at[mine]]
         return values
@@ -167,7 +176,7 @@ class WideWeights:
         events = padded(torch.from_numpy(part.items).long(), at).numpy()
         there = at >= 0
         (from_at, from_known), (to_at, to_known) = self._find(events), self._find(items)
-        keys = from_at[:, None, :] * len(self._items) + to_at[:, :, None]
+        keys = from_at[:, None, :] * len(self.items) + to_at[:, :, None]
         place = np.minimum(np.searchsorted(self._keys, keys), max(0, len(self._keys) - 1))
         known = (there & from_known)[:, None, :] & to_known[:, :, None]
         if len(self._keys):
@@ -181,7 +190,7 @@ class WideWeights:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return items, int32, and their weights as rows of columns, int32, with offsets, int64."""
         of = self._weights
-        arrays = self._items, of.indptr.astype(np.int64), of.indices.astype(np.int32), of.data
+        arrays = self.items, of.indptr.astype(np.int64), of.indices.astype(np.int32), of.data
         return dict(zip(_NAMES, arrays, strict=True))
 
     @classmethod
@@ -194,17 +203,17 @@ class WideWeights:
     @cached_property
     def _keys(self) -> Int64Array:
         """Where weights are, row by row: int64 [n_weights], rising."""
-        rows = np.repeat(np.arange(len(self._items)), np.diff(self._weights.indptr))
-        keys: Int64Array = rows * len(self._items) + self._weights.indices
+        rows = np.repeat(np.arange(len(self.items)), np.diff(self._weights.indptr))
+        keys: Int64Array = rows * len(self.items) + self._weights.indices
         return keys
 
     def _find(self, items: NDArray[Any]) -> tuple[Int64Array, NDArray[np.bool_]]:
         """Return the places of items among those with weights, and whether they are there."""
-        at = np.searchsorted(self._items, items)
-        if not len(self._items):
+        at = np.searchsorted(self.items, items)
+        if not len(self.items):
             return np.zeros_like(at), np.zeros(at.shape, bool)
-        at = np.minimum(at, len(self._items) - 1)
-        return at, self._items[at] == items
+        at = np.minimum(at, len(self.items) - 1)
+        return at, self.items[at] == items
 
 
 def _most_popular(interactions: Interactions, n_items: int, most: int) -> Int32Array:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from whyrec.data.rows import offsets_of
+from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.errors import ArgumentError
-from whyrec.types import Int32Array, Int64Array
+from whyrec.types import BoolArray, Int32Array, Int64Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +76,25 @@ class Candidates:
         joined[np.arange(len(self.items)) + np.repeat(others[:-1], np.diff(offsets))] = self.items
         joined[np.arange(len(items)) + np.repeat(offsets[1:], np.diff(others))] = items
         return Candidates(joined, offsets + others)
+
+    def among(self, items: Int32Array, rows: Int64Array) -> BoolArray:
+        """Tell which of some items the sets of some queries have.
+
+        Args:
+            items: int32 [n_items], rising.
+            rows: int64 [n_rows], the queries.
+
+        Returns:
+            bool [n_rows, n_items].
+        """
+        if self.offsets is None:
+            return np.broadcast_to(np.isin(items, self.items), (len(rows), len(items)))
+        offsets, positions = gather_rows(self.offsets, rows)
+        mine, row = self.items[positions], np.repeat(np.arange(len(rows)), np.diff(offsets))
+        known = np.flatnonzero(np.isin(mine, items))
+        found = np.zeros((len(rows), len(items)), bool)
+        found[row[known], np.searchsorted(items, mine[known])] = True
+        return found
 
 
 def _item_indices(items: ArrayLike) -> Int32Array:
