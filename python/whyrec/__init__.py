@@ -35,6 +35,7 @@ from whyrec.models import (
     TrainingStep,
     TwoTowerConfig,
 )
+from whyrec.ranking.rules import Rules
 from whyrec.ranking.slots import SlotSource
 from whyrec.reasons.contract import answer_schema
 from whyrec.reasons.explanation import Explanation
@@ -69,6 +70,7 @@ __all__ = [
     "Recommendation",
     "Recommendations",
     "RefinedConfig",
+    "Rules",
     "ScoreError",
     "SequenceConfig",
     "ShapleyConfig",
