@@ -18,9 +18,12 @@ from whyrec.explain import Attributions, Explainer, Interactions, PlayerPairs
 from whyrec.explain.explainer import interacting
 from whyrec.explain.margin import Rivals, margin_over
 from whyrec.models import TwoStageRecommender
-from whyrec.ranking import Candidates, ItemIndex, Ranking, retrieve
+from whyrec.ranking import Candidates, Filters, ItemIndex, Ranking, Rules, retrieve
+from whyrec.ranking.rule_book import Boosts, Ranked, RuleBook
+from whyrec.ranking.rules import demand_whole
 from whyrec.reasons.answers import recommendations_of
 from whyrec.reasons.breakdown import Breakdown, build_reasons
+from whyrec.reasons.reason_id import Seal
 from whyrec.reasons.recommendation import Recommendations
 from whyrec.saved import Fitted
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
@@ -66,6 +69,7 @@ class Pipeline:
                 f"are not finite: {some(self._dataset.items[each] for each in bad.tolist())}"
             )
         self._index = ItemIndex(vectors, biases)
+        self.rule_book = RuleBook(self._dataset, self._model, self._index)
 
     def look_up(self, ids: Iterable[Hashable]) -> Askers:
         """Turn ids into histories.
@@ -88,71 +92,78 @@ class Pipeline:
         ids = [known[index] for index in indices.tolist()]
         return Askers(ids, self._dataset.histories(indices))
 
-    def rank(
-        self,
-        askers: Askers,
-        k: int,
-        exclude: Iterable[Hashable] = (),
-        only: Iterable[Hashable] | None = None,
-        include_seen: bool = False,
-    ) -> Ranking:
+    def rank(self, askers: Askers, k: int, filters: Filters | None = None) -> Ranking:
         """Turn histories into query vectors, and these into ranked items.
 
         Raises:
             ScoreError: a query vector is not finite, and so no score is.
         """
-        items, histories = self._dataset.items, askers.histories
-        excluded = Candidates.shared(items.indices_of(exclude))
-        if not include_seen:
-            excluded = Candidates(histories.items, histories.offsets).union(excluded)
-        allowed = None if only is None else Candidates.shared(items.indices_of(only))
-        return self._top_k(askers, k, excluded, allowed)
+        return self._top_k(askers, k, filters or self.rule_book.filters())
 
     def _top_k(
-        self, askers: Askers, k: int, excluded: Candidates, only: Candidates | None = None
+        self, askers: Askers, k: int, filters: Filters, boosts: Boosts | None = None
     ) -> Ranking:
         """Rank by the vectors, and where there are two stages, what is retrieved by the second.
 
         The second stage ranks at least k items, so that no other score is among its own.
         """
         model, queries = self._model, self._queries(askers)
+        index = self._index if boosts is None else boosts.index
         if k < 1 or not isinstance(model, TwoStageRecommender):
-            return self._index.top_k(queries, k, excluded=excluded, only=only)
-        found = retrieve(
-            self._index, model, askers.histories, queries, k, excluded=excluded, only=only
-        )
-        pairs = found.pairs()
-        with self._naming(askers, found, pairs):
-            return found.reordered(model.pair_scores(askers.histories, pairs, queries), k)
+            return filters.top_k(index, askers.histories, queries, k)
+        found = retrieve(index, model, askers.histories, queries, k, filters)
+        scores = self._scores(askers, found, queries)
+        return found.reordered(scores if boosts is None else scores + boosts.values[found.items], k)
+
+    def _scores(
+        self, askers: Askers, ranking: Ranking, queries: Float32Array | None = None
+    ) -> Float32Array:
+        """Return float32 [n_ranked]: what the model scores, whatever has ranked."""
+        model, pairs = self._model, ranking.pairs()
+        queries = self._queries(askers) if queries is None else queries
+        if not isinstance(model, TwoStageRecommender):
+            return self._index.scores(queries, pairs)
+        with self._naming(askers, ranking, pairs):
+            return model.pair_scores(askers.histories, pairs, queries)
 
     def rank_with_rivals(
         self,
         askers: Askers,
         k: int,
         against: int | None,
-        exclude: Iterable[Hashable],
-        only: Iterable[Hashable] | None,
-        include_seen: bool,
-    ) -> tuple[Ranking, Ranking | None]:
-        """Rank, and give beside the answer the next best, so many as it is held against.
+        filters: Filters,
+        rules: Rules | None = None,
+    ) -> Ranked:
+        """Rank, by rules where there are any, and give the next best to hold the answer against.
 
         Raises:
-            ArgumentError: k or against is below 1, or nothing is left to hold an answer against.
+            UnknownItemError: a rule names an item that is not in the catalog.
+            ArgumentError: k or against is below 1, a rule names no field of its kind, or nothing is
+                left to hold an answer against.
         """
-        if against is None:
-            return self.rank(askers, k, exclude, only, include_seen), None
-        for name, number in (("k", k), ("against", against)):
-            if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-                raise ArgumentError(f"{name} must be a whole number from 1, not {number!r}")
-        ranking = self.rank(askers, k + against, exclude, only, include_seen)
-        ranking, rivals = ranking.parted(k)
-        alone = np.flatnonzero((np.diff(ranking.offsets) > 0) & (np.diff(rivals.offsets) == 0))
-        if len(alone):
-            raise ArgumentError(
-                f"against: no item is left to hold the answer for {askers.ids[alone[0]]!r} "
-                "against; lower k, or allow more items"
+        if against is not None or rules is not None:
+            demand_whole("k", k)
+        if against is not None:
+            demand_whole("against", against)
+        if rules is None:
+            ranking = self._top_k(askers, k + (against or 0), filters)
+            sources = [self.rule_book.own] * len(ranking.items)
+        else:
+            ranking, sources = self.rule_book.answer(
+                rules,
+                k,
+                len(askers),
+                filters,
+                lambda rows, *asked: self._top_k(askers.take(rows), *asked),
+                lambda found: self._scores(askers, found),
             )
-        return ranking, rivals
+        if against is None:
+            return Ranked(ranking, sources)
+        if rules is None:
+            ranking, rivals = ranking.parted(k)
+        else:
+            rivals = self._top_k(askers, against, filters.without(askers.histories, ranking))
+        return Ranked.beside(ranking, sources[: len(ranking.items)], rivals, askers.ids)
 
     def score(self, askers: Askers, items: Int32Array) -> Ranking:
         """Score some items for the one who asks, as a ranking in their own order.
@@ -160,13 +171,8 @@ class Pipeline:
         Raises:
             ScoreError: the query vector is not finite, and so no score is.
         """
-        pairs = Pairs(np.zeros(len(items), np.int32), items)
-        queries, model = self._queries(askers), self._model
-        if isinstance(model, TwoStageRecommender):
-            scores = model.pair_scores(askers.histories, pairs, queries)
-        else:
-            scores = self._index.scores(queries, pairs)
-        return Ranking(np.array([0, len(items)], np.int64), items, scores)
+        asked = Ranking(np.array([0, len(items)], np.int64), items, np.zeros(0, np.float32))
+        return replace(asked, scores=self._scores(askers, asked))
 
     def _queries(self, askers: Askers) -> Float32Array:
         queries = self._model.query_vectors(askers.histories)
@@ -185,8 +191,8 @@ class Pipeline:
         Raises:
             ScoreError: a score is no finite number; the message names the user and the item.
         """
-        for histories, attributions, _ in self._explained(askers, ranking, None, False):
-            yield histories, attributions
+        for part, attributions, _ in self._explained(askers, ranking, None, False):
+            yield part.histories, attributions
 
     def explain_by(self, askers: Askers, ranking: Ranking, explainer: Explainer) -> Attributions:
         """Have ranked items explained by any explainer, all at once."""
@@ -211,22 +217,23 @@ class Pipeline:
         """
         return [
             breakdown
-            for histories, attributions, interactions in self._explained(
+            for part, attributions, interactions in self._explained(
                 askers, ranking, rivals, telling.interactions
             )
             for breakdown in build_reasons(
                 self._dataset,
-                histories,
+                part.histories,
                 attributions,
                 max_reasons=telling.max_reasons,
                 group_by=telling.group_by,
                 interactions=interactions,
+                seals=[Seal.of(self._fitted.model_id, each) for each in part.ids],
             )
         ]
 
     def _explained(
         self, askers: Askers, ranking: Ranking, rivals: Ranking | None, interact: bool
-    ) -> Iterator[tuple[Histories, Attributions, Interactions | None]]:
+    ) -> Iterator[tuple[Askers, Attributions, Interactions | None]]:
         """Explain scores, or how far they are above those of rivals, some users at a time."""
         n_at_once = _USERS_AT_ONCE if rivals is None else _USERS_WITH_RIVALS
         for start in range(0, len(ranking), n_at_once):
@@ -245,7 +252,7 @@ class Pipeline:
             if rivals is not None:
                 # Confidences are learned from scores, not from margins.
                 found = replace(found, pairs=ranked.pairs(), confidences=None)
-            yield part.histories, found, interactions
+            yield part, found, interactions
 
     def _asked(
         self, ranking: Ranking, rivals: Ranking | None
@@ -281,14 +288,10 @@ class Pipeline:
         Raises:
             ArgumentError: there is none, or the item itself is among them.
         """
-        histories = askers.histories
         if isinstance(against, int):
             if against < 1:
                 raise ArgumentError(f"against must be at least 1, not {against}")
-            excluded = Candidates(histories.items, histories.offsets).union(
-                Candidates.shared(np.array([item]))
-            )
-            others = self._top_k(askers, against, excluded)
+            others = self._top_k(askers, against, Filters(Candidates.shared([item])))
         else:
             if isinstance(against, str | bytes):
                 raise ArgumentError(f"against must be a list of ids or a number, not {against!r}")
@@ -328,12 +331,12 @@ class Pipeline:
     def answer(
         self,
         askers: Askers,
-        ranking: Ranking,
+        ranked: Ranked,
         k: int,
         breakdowns: list[Breakdown] | None = None,
-        rivals: Ranking | None = None,
     ) -> list[Recommendations]:
         """Turn indices into ids, and all of it into answers."""
+        ranking, sources, rivals = ranked
         return recommendations_of(
             self._dataset,
             askers.ids,
@@ -342,6 +345,8 @@ class Pipeline:
             ranking.items,
             ranking.scores,
             k=k,
+            sources=sources,
             breakdowns=breakdowns,
             against=None if rivals is None else (rivals.offsets, rivals.items),
+            model_id=self._fitted.model_id,
         )

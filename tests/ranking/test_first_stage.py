@@ -6,7 +6,7 @@ import pytest
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.models.recommender import TwoStageRecommender
-from whyrec.ranking import Candidates, ItemIndex, Ranking, first_stage, retrieve
+from whyrec.ranking import Candidates, Filters, ItemIndex, Ranking, first_stage, retrieve
 from whyrec.types import Float32Array, Int32Array
 
 N_ITEMS, N_USERS = 40, 6
@@ -54,14 +54,14 @@ def expected(
 
 @pytest.mark.parametrize("n_ranked", [1, 2, 7, 20, 100])
 @pytest.mark.parametrize("k", [1, 5, 60])
-@pytest.mark.parametrize("with_only", [False, True])
+@pytest.mark.parametrize("by", ["", "only", "mask"])
 @pytest.mark.parametrize("n_weighted", [0, 3, 25])
 def test_half_is_found_by_the_vectors_and_the_best_of_the_rest_by_the_wide_part(
     histories: Histories,
     monkeypatch: pytest.MonkeyPatch,
     n_ranked: int,
     k: int,
-    with_only: bool,
+    by: str,
     n_weighted: int,
 ) -> None:
     random = np.random.default_rng(n_ranked * 10 + k)
@@ -71,7 +71,7 @@ def test_half_is_found_by_the_vectors_and_the_best_of_the_rest_by_the_wide_part(
     items = np.sort(random.permutation(N_ITEMS)[:n_weighted]).astype(np.int32)
     scores = random.integers(-2, 3, (N_USERS, n_weighted)).astype(np.float32)
     barred = [random.permutation(N_ITEMS)[: random.integers(20)] for _ in range(N_USERS)]
-    only = set(random.permutation(N_ITEMS)[:30].tolist()) if with_only else set(range(N_ITEMS))
+    only = set(random.permutation(N_ITEMS)[:30].tolist()) if by else set(range(N_ITEMS))
     monkeypatch.setattr(first_stage, "_CELLS", 2 * max(1, n_weighted))  # two rows at a time
     found = retrieve(
         ItemIndex(vectors),
@@ -79,8 +79,12 @@ def test_half_is_found_by_the_vectors_and_the_best_of_the_rest_by_the_wide_part(
         histories,
         queries,
         k,
-        excluded=Candidates.per_query(barred),
-        only=Candidates.shared(np.array(sorted(only))) if with_only else None,
+        Filters(
+            Candidates.per_query(barred),
+            Candidates.shared(np.array(sorted(only))) if by == "only" else None,
+            np.isin(np.arange(N_ITEMS), sorted(only)) if by == "mask" else None,
+            include_seen=True,
+        ),
     )
     for row in range(N_USERS):
         wide = dict(zip(items.tolist(), scores[row].tolist(), strict=True))

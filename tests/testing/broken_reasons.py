@@ -3,7 +3,7 @@
 # Most of what a mutant is given it does not look at.
 # ruff: noqa: ARG002
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from whyrec.data.pairs import Pairs
 from whyrec.explain import Attributions, Explainer, PlayerKind
 from whyrec.models import EASE
 from whyrec.reasons.importance import GlobalImportance
+from whyrec.reasons.text import ENGLISH, Wording
 from whyrec.types import Float32Array, Float64Array
 
 Told = Recommendation | Explanation
@@ -80,8 +81,15 @@ class TellsPlayersTwice(Teller):
 
 
 class TellsNothing(Teller):
+    class Mute(Reason):
+        __slots__ = ()
+
+        @property
+        def text(self) -> str:
+            return ""
+
     def reason(self, reason: Reason) -> Reason:
-        return replace(reason, text="")
+        return self.Mute(**{each.name: getattr(reason, each.name) for each in fields(reason)})
 
 
 class LosesOneOfAGroup(Teller):
@@ -148,12 +156,15 @@ class ExplainsOneFewer(Mutant):
 
 class RoundsItsJson(Teller):
     class Rounded(Recommendations):
-        def to_json(self, indent: int | None = None) -> str:
-            few = [replace(each, score=round(each.score, 2)) for each in self]
-            return Recommendations(self.user_id, tuple(few), self.k, True).to_json(indent)
+        __slots__ = ()
+
+        def to_json(self, indent: int | None = None, wording: Wording = ENGLISH) -> str:
+            few = tuple(replace(each, score=round(each.score, 2)) for each in self)
+            own = {each.name: getattr(self, each.name) for each in fields(self)}
+            return Recommendations(**own | {"recommendations": few}).to_json(indent, wording)
 
     def one(self, answer: Recommendations) -> Recommendations:
-        return self.Rounded(answer.user_id, answer.recommendations, answer.k, answer.personalised)
+        return self.Rounded(**{each.name: getattr(answer, each.name) for each in fields(answer)})
 
 
 class LoadsAnotherExplainer(Mutant):

@@ -7,6 +7,7 @@ from whyrec.data.interactions import Histories
 from whyrec.data.rows import offsets_of
 from whyrec.models.recommender import TwoStageRecommender
 from whyrec.ranking.candidates import Candidates
+from whyrec.ranking.filters import Filters
 from whyrec.ranking.index import ItemIndex
 from whyrec.ranking.ranking import Ranking
 from whyrec.types import Float32Array
@@ -21,9 +22,7 @@ def retrieve(
     histories: Histories,
     queries: Float32Array,
     k: int,
-    *,
-    excluded: Candidates,
-    only: Candidates | None,
+    filters: Filters,
 ) -> Ranking:
     """Return the items that the second stage ranks, at least k of each row if there are so many.
 
@@ -36,18 +35,17 @@ def retrieve(
         histories: one row a query.
         queries: float32 [n_rows, dimension].
         k: how many items will be asked for.
-        excluded: items that may not be in an answer.
-        only: the only items that may; None allows all.
+        filters: which items may be in an answer.
 
     Returns:
         The items of each row, those of the vectors first, with the scores by which they were found.
     """
     items = model.wide_items
     n_further = min(model.n_ranked // 2, len(items))
-    found = index.top_k(queries, max(k, model.n_ranked - n_further), excluded=excluded, only=only)
+    found = filters.top_k(index, histories, queries, max(k, model.n_ranked - n_further))
     if not n_further:
         return found
-    taken = excluded.union(Candidates(found.items, found.offsets))
+    taken = filters.excluded(histories).union(Candidates(found.items, found.offsets))
     pairs = found.pairs()
     parts = [(pairs.rows, pairs.items, found.scores)]
     rows_at_once = max(1, _CELLS // len(items))
@@ -55,8 +53,10 @@ def retrieve(
         rows = np.arange(start, min(start + rows_at_once, len(histories)))
         scores = model.wide_scores(histories.take(rows))
         scores[taken.among(items, rows)] = 0
-        if only is not None:
-            scores[~only.among(items, rows)] = 0
+        if filters.only is not None:
+            scores[~filters.only.among(items, rows)] = 0
+        if filters.mask is not None:
+            scores[:, ~filters.mask[items]] = 0
         cells, each = scores.ravel(), np.arange(len(rows) + 1) * len(items)
         _, best = strongest(each, cells.astype(np.float64), n_further, Strength.POSITIVE)
         parts.append(
