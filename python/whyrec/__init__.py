@@ -10,6 +10,7 @@ from whyrec.errors import (
     DataError,
     InternalError,
     MissingDependencyError,
+    ModelError,
     ScoreError,
     StorageError,
     StoreError,
@@ -21,6 +22,7 @@ from whyrec.errors import (
 )
 from whyrec.explain import (
     ClosedFormConfig,
+    EncoderNetworkConfig,
     GradientPathConfig,
     NetworkConfig,
     RefinedConfig,
@@ -29,11 +31,14 @@ from whyrec.explain import (
 from whyrec.models import (
     DeepRankerConfig,
     EASEConfig,
+    Encoder,
     PopularityConfig,
+    ScoredBy,
     SequenceConfig,
     TrainingConfig,
     TrainingStep,
     TwoTowerConfig,
+    WrappedConfig,
 )
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.reason import Reason, ReasonKind
@@ -50,11 +55,14 @@ __all__ = [
     "DataError",
     "DeepRankerConfig",
     "EASEConfig",
+    "Encoder",
+    "EncoderNetworkConfig",
     "EventColumns",
     "Explanation",
     "GradientPathConfig",
     "InternalError",
     "MissingDependencyError",
+    "ModelError",
     "NetworkConfig",
     "Numeric",
     "PopularityConfig",
@@ -64,6 +72,7 @@ __all__ = [
     "Recommendations",
     "RefinedConfig",
     "ScoreError",
+    "ScoredBy",
     "SequenceConfig",
     "ShapleyConfig",
     "StorageError",
@@ -78,6 +87,7 @@ __all__ = [
     "UnknownItemError",
     "UnknownUserError",
     "WhyrecError",
+    "WrappedConfig",
     "__version__",
     "datasets",
 ]
