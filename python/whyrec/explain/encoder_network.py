@@ -152,9 +152,9 @@ class EncoderNetwork:
     The score of an item is a product with the query, and Shapley values are linear in the score, so
     those of all items come from one vector per event: φ_j(i) = Φ_j · v_i. The network gives all Φ
     of a history in one pass, without asking the encoder: it knows the vector of each item, and what
-    the encoder makes of it as the only event, which was asked once. It is trained by the queries that the
-    encoder makes of coalitions, whose Shapley values are the weighted least squares. What is left
-    of the score is shared out by `close_gaps`.
+    the encoder makes of it as the only event, which was asked once. It is trained by the queries
+    that the encoder makes of coalitions, whose weighted least squares are the Shapley values. What
+    is left of the score is shared out by `close_gaps`.
 
     Source: N. Jethani et al., FastSHAP: Real-Time Shapley Value Estimation, 2022, for a network
     that is trained by coalitions alone.

@@ -215,7 +215,7 @@ class Scored:
                 return floats.astype(np.float64)
         raise ModelError(
             f"{self._name} failed {config.retries + 1} times on {which}, of the items "
-            f"{given[1][0]!r} to {given[1][-1]!r}; at last {type(failure).__name__}: {failure}; "
+            f"{given[1][:1].tolist()[0]!r} to {given[1][-1:].tolist()[0]!r}; at last {type(failure).__name__}: {failure}; "
             "what was answered before is kept for the next call"
         ) from failure
 
