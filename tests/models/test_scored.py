@@ -166,7 +166,9 @@ def test_one_that_never_answers_in_time_is_an_error_that_says_so(shop: Dataset) 
         blocked.wait(60)
         return np.zeros(len(items))
 
-    with pytest.raises(ModelError, match=r"stuck failed 2 times on batch 1 of 1 .*no answer within"):
+    with pytest.raises(
+        ModelError, match=r"stuck failed 2 times on batch 1 of 1 .*no answer within"
+    ):
         replace(SETTINGS, function=stuck, timeout=0.05, retries=1).fit(shop)
     blocked.set()
 
@@ -174,7 +176,10 @@ def test_one_that_never_answers_in_time_is_an_error_that_says_so(shop: Dataset) 
 @pytest.mark.parametrize(
     ("found", "came"),
     [
-        (lambda n: np.zeros(n + 1), r"gave an array of shape \[5\]; expected finite floats .*\[4\]"),
+        (
+            lambda n: np.zeros(n + 1),
+            r"gave an array of shape \[5\]; expected finite floats .*\[4\]",
+        ),
         (lambda n: np.full(n, np.inf), r"gave inf at \[0\]"),
         (lambda n: np.zeros(n, int), r"gave int64"),
         (lambda n: ["good"] * n, r"gave list"),
@@ -224,7 +229,8 @@ def test_a_function_alone_is_wrapped_with_the_defaults(shop: Dataset) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"function": 3}, {"timeout": 0.0}, {"retries": -1}, {"batch_size": 0}, {"backoff": -1.0}]
+    "wrong",
+    [{"function": 3}, {"timeout": 0.0}, {"retries": -1}, {"batch_size": 0}, {"backoff": -1.0}],
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match=next(iter(wrong))):

@@ -11,9 +11,7 @@ from whyrec import SDK, ScoredBy, ShapleyConfig
 from whyrec.datasets.synthetic import World
 from whyrec.types import Float64Array
 
-lightgbm = pytest.importorskip(
-    "lightgbm", reason="lightgbm is not installed: pip install lightgbm"
-)
+lightgbm = pytest.importorskip("lightgbm", reason="lightgbm is not installed: pip install lightgbm")
 
 
 def test_a_ranker_of_lightgbm_gives_reasons_that_add_up(world: World) -> None:

@@ -70,7 +70,7 @@ def test_youtube_dnn_gives_reasons(world: World) -> None:
     model.net.eval()
     explainer = EncoderNetworkConfig(n_histories=384, max_steps=400, confidence_pairs=0)
     sdk = SDK.wrap(model, world.events, world.items, explainer=explainer, progress=False)
-    assert sdk.faithfulness(30).means()["spearman"] > 0.9
+    assert sdk.faithfulness(30).means()["Spearman"] > 0.9
     best = sdk.recommend_with_reasons("u3", k=1, max_reasons=None)[0]
     total = best.base_value + sum(reason.contribution for reason in best.reasons)
     assert total == pytest.approx(best.score, abs=1e-9)
