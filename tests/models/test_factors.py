@@ -44,7 +44,8 @@ def solved(
         confidence[place] += ALPHA * (1.0 if np.isnan(value) else value)
     weights = np.where(confidence > 0, confidence, 1)
     system = factors.T @ (weights[:, None] * factors) + L2 * np.eye(DIMENSION)
-    return system, np.linalg.solve(system, factors.T @ confidence)
+    found = np.linalg.solve(system, factors.T @ confidence).astype(np.float64)
+    return system, found
 
 
 @pytest.mark.parametrize("user", [0, 3, 4, 7])
@@ -125,7 +126,7 @@ def test_factors_give_an_sdk_that_is_saved_and_loaded_whole(
     with pytest.raises(ArgumentError, match=r"user_factors must be floats \[\d+, dimension\]"):
         SDK.from_factors(given[:-1], factors, events, **arguments)
     with pytest.raises(ArgumentError, match=r"explainer must be settings"):
-        SDK.from_factors(given, factors, events, explainer=7, **arguments)
+        SDK.from_factors(given, factors, events, **arguments | {"explainer": 7})
 
 
 def test_the_score_against_others_is_a_sum_of_terms_too(

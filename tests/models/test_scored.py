@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from whyrec import SDK, ArgumentError, EASEConfig, ModelError, PopularityConfig, ScoredBy
+from whyrec import SDK, ArgumentError, EASEConfig, ModelError, ScoredBy
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
 from whyrec.data.pairs import Pairs
@@ -183,7 +183,7 @@ def test_one_that_never_answers_in_time_is_an_error_that_says_so(shop: Dataset) 
         (lambda n: np.full(n, np.inf), r"gave inf at \[0\]"),
         (lambda n: np.zeros(n, int), r"gave int64"),
         (lambda n: ["good"] * n, r"gave list"),
-        (lambda n: None, r"gave NoneType"),
+        (lambda _: None, r"gave NoneType"),
     ],
 )
 def test_a_wrong_answer_is_named_and_not_asked_again(found: Any, came: str, shop: Dataset) -> None:
@@ -219,7 +219,7 @@ def test_the_function_is_given_again_at_load(shop: Dataset, tmp_path: Path) -> N
     assert one == other
 
 
-def test_a_function_alone_is_wrapped_with_the_defaults(shop: Dataset) -> None:
+def test_a_function_alone_is_wrapped_with_the_defaults() -> None:
     import pyarrow as pa
 
     events = pa.table({"user_id": ["ann", "ann", "bob"], "item_id": ["i1", "i2", "i3"]})
@@ -234,4 +234,4 @@ def test_a_function_alone_is_wrapped_with_the_defaults(shop: Dataset) -> None:
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match=next(iter(wrong))):
-        ScoredBy(**({"function": distance, "retrieval": PopularityConfig()} | wrong))
+        replace(SETTINGS, **wrong)

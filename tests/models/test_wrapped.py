@@ -128,7 +128,7 @@ def test_an_item_that_the_model_does_not_know_is_named(shop: Dataset) -> None:
 
 def test_what_is_no_encoder_is_told_what_it_lacks() -> None:
     with pytest.raises(ArgumentError, match=r"Linear has no item_ids and no encode and no item_v"):
-        SDK.wrap(nn.Linear(2, 2), {})  # type: ignore[arg-type]
+        SDK.wrap(nn.Linear(2, 2), {})
 
 
 def wrong(change: Callable[[Any], Any]) -> type[Bag]:
@@ -263,7 +263,7 @@ def test_a_wrapped_model_is_given_again_at_load(bag: Bag, shop: Dataset, tmp_pat
     with pytest.raises(StorageError, match=r"is not the one that was saved: its queries differ"):
         SDK.load(tmp_path, model=Bag(list(shop.items.ids)))
     with pytest.raises(ArgumentError, match=r"what was saved is WrappedConfig\(…\), not ScoredBy"):
-        SDK.load(tmp_path, model=lambda histories, items: np.zeros(len(items)))
+        SDK.load(tmp_path, model=lambda _, items: np.zeros(len(items)))
 
 
 def test_an_own_model_is_not_taken_where_one_is_stored(

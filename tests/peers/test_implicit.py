@@ -17,7 +17,7 @@ N_USERS, N_ITEMS = 60, 40
 @pytest.fixture(scope="module", params=[1.0, 12.0])
 def fitted(request: pytest.FixtureRequest) -> tuple[Any, Any, SDK]:
     random = np.random.default_rng(0)
-    matrix = scipy.sparse.random(
+    matrix: Any = scipy.sparse.random(
         N_USERS, N_ITEMS, 0.2, "csr", np.float32, random, lambda n: random.integers(1, 6, n)
     )
     model = als.AlternatingLeastSquares(

@@ -52,6 +52,8 @@ def test_a_ranker_of_lightgbm_gives_reasons_that_add_up(world: World) -> None:
     assert len(answer) == 3
     expected = ranker.predict(inputs([history], np.array([best.item_id])))[0]
     assert best.score == pytest.approx(expected, rel=1e-5)
+    assert best.base_value is not None
+    assert best.reasons is not None
     total = best.base_value + sum(reason.contribution for reason in best.reasons)
     assert total == pytest.approx(best.score, abs=1e-9)
     assert any(abs(reason.contribution) > 0.01 for reason in best.reasons)

@@ -62,9 +62,8 @@ def train(model: YoutubeDNN, histories: list[NDArray[np.str_]]) -> None:
 def test_youtube_dnn_gives_reasons(world: World) -> None:
     model = YoutubeDNN()
     model.net.train()
-    table = world.events.to_pandas() if hasattr(world.events, "to_pandas") else world.events
-    users, items = table.columns[:2]
-    train(model, [each.to_numpy() for _, each in table.groupby(users)[items] if len(each) > 1])
+    histories = world.events.to_pandas().groupby("user_id")["item_id"]
+    train(model, [each.to_numpy() for _, each in histories if len(each) > 1])
     with pytest.raises(ModelError, match=r"YoutubeDNN\.encode.*dropout is on in 'net\.user_mlp"):
         SDK.wrap(model, world.events, progress=False)
     model.net.eval()
@@ -72,5 +71,7 @@ def test_youtube_dnn_gives_reasons(world: World) -> None:
     sdk = SDK.wrap(model, world.events, world.items, explainer=explainer, progress=False)
     assert sdk.faithfulness(30).means()["Spearman"] > 0.9
     best = sdk.recommend_with_reasons("u3", k=1, max_reasons=None)[0]
+    assert best.base_value is not None
+    assert best.reasons is not None
     total = best.base_value + sum(reason.contribution for reason in best.reasons)
     assert total == pytest.approx(best.score, abs=1e-9)

@@ -213,9 +213,10 @@ class Scored:
             else:
                 floats = finite_floats(_as_floats(found), f"{self._name}, {which},", (len(items),))
                 return floats.astype(np.float64)
+        ends = given[1][[0, -1]].tolist()
         raise ModelError(
             f"{self._name} failed {config.retries + 1} times on {which}, of the items "
-            f"{given[1][:1].tolist()[0]!r} to {given[1][-1:].tolist()[0]!r}; at last {type(failure).__name__}: {failure}; "
+            f"{ends[0]!r} to {ends[1]!r}; at last {type(failure).__name__}: {failure}; "
             "what was answered before is kept for the next call"
         ) from failure
 

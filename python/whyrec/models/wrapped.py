@@ -36,8 +36,10 @@ class Encoder(Protocol):
     A model whose items have biases gives them by a method `item_biases()`, floats [n_items].
     """
 
-    item_ids: Sequence[Hashable]
-    """The ids of the items that the model knows, in its own order."""
+    @property
+    def item_ids(self) -> Sequence[Hashable]:
+        """The ids of the items that the model knows, in its own order; an attribute will do."""
+        ...
 
     def encode(self, histories: list[Int64Array]) -> torch.Tensor | NDArray[Any]:
         """Return floats [n_histories, dimension]: a vector for each history.
