@@ -69,7 +69,8 @@ def test_youtube_dnn_gives_reasons(world: World) -> None:
     model.net.eval()
     explainer = EncoderNetworkConfig(n_histories=384, max_steps=400, confidence_pairs=0)
     sdk = SDK.wrap(model, world.events, world.items, explainer=explainer, progress=False)
-    assert sdk.faithfulness(30).means()["Spearman"] > 0.9
+    # All events count for about the same here, so that their order says little.
+    assert sdk.faithfulness(30).means()["cosine"] > 0.95
     best = sdk.recommend_with_reasons("u3", k=1, max_reasons=None)[0]
     assert best.base_value is not None
     assert best.reasons is not None
