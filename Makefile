@@ -13,7 +13,7 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-rust test-python test-slow bench bench-kernels bench-rust \
-    bench-latency bench-feedback bench-accuracy bench-faithfulness format clean
+    bench-latency bench-feedback bench-accuracy bench-factors bench-faithfulness format clean
 
 help: ## Say what can be made.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -58,6 +58,9 @@ bench-feedback: $(VENV)/.dev $(EXTENSION) ## Time the stores of feedback, in SQL
 
 bench-accuracy: $(VENV)/.bench $(VENV)/.rectools $(EXTENSION) ## Measure accuracy beside peers; ARGS="--only movielens random ease --users 150".
 	$(BIN)/python -m bench.accuracy $(ARGS)
+
+bench-factors: $(VENV)/.bench $(EXTENSION) ## Time the reasons of ALS beside implicit's own.
+	$(BIN)/python -m bench.explained_factors $(ARGS)
 
 bench-faithfulness: $(VENV)/.bench $(EXTENSION) ## Hold every method's reasons against the truth; ARGS="--quick --users 20".
 	$(BIN)/python -m bench.faithfulness $(ARGS)

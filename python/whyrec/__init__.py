@@ -10,6 +10,7 @@ from whyrec.errors import (
     DataError,
     InternalError,
     MissingDependencyError,
+    ModelError,
     ScoreError,
     StorageError,
     StoreError,
@@ -21,6 +22,7 @@ from whyrec.errors import (
 )
 from whyrec.explain import (
     ClosedFormConfig,
+    EncoderNetworkConfig,
     GradientPathConfig,
     NetworkConfig,
     RefinedConfig,
@@ -29,11 +31,14 @@ from whyrec.explain import (
 from whyrec.models import (
     DeepRankerConfig,
     EASEConfig,
+    Encoder,
     PopularityConfig,
+    ScoredBy,
     SequenceConfig,
     TrainingConfig,
     TrainingStep,
     TwoTowerConfig,
+    WrappedConfig,
 )
 from whyrec.ranking.rules import Rules
 from whyrec.ranking.slots import SlotSource
@@ -57,11 +62,14 @@ __all__ = [
     "DataError",
     "DeepRankerConfig",
     "EASEConfig",
+    "Encoder",
+    "EncoderNetworkConfig",
     "EventColumns",
     "Explanation",
     "GradientPathConfig",
     "InternalError",
     "MissingDependencyError",
+    "ModelError",
     "NetworkConfig",
     "Numeric",
     "PopularityConfig",
@@ -72,6 +80,7 @@ __all__ = [
     "RefinedConfig",
     "Rules",
     "ScoreError",
+    "ScoredBy",
     "SequenceConfig",
     "ShapleyConfig",
     "SlotSource",
@@ -88,6 +97,7 @@ __all__ = [
     "UnknownUserError",
     "WhyrecError",
     "Wording",
+    "WrappedConfig",
     "__version__",
     "answer_schema",
     "datasets",

@@ -69,6 +69,10 @@ class ScoreError(WhyrecError, ArithmeticError):
         )
 
 
+class ModelError(WhyrecError, RuntimeError):
+    """A model of the application's own that fails, or does not keep to its protocol."""
+
+
 class MissingDependencyError(WhyrecError, ImportError):
     """An optional package that this call needs; the message says how to install it."""
 

@@ -1,17 +1,45 @@
-"""Trains what an SDK is made of: a recommender on a data set, and then its explainer."""
+"""Trains what an SDK is made of: a recommender on a data set, and then its explainer.
+
+A recommender that the application brings is not trained; it is put in the place of one that is.
+"""
+
+from collections.abc import Callable
+from typing import cast
+
+import pyarrow as pa
+from torch import nn
 
 from whyrec.data.dataset import Dataset
 from whyrec.errors import ArgumentError
 from whyrec.explain import (
     AdditiveRecommender,
     ClosedFormConfig,
+    EncoderNetworkConfig,
     ExplainerConfig,
     NetworkConfig,
+    ShapleyConfig,
     fit_explainer,
 )
-from whyrec.models import DeepRankerConfig, RecommenderConfig, Run, TrainingConfig, fit_recommender
+from whyrec.models import (
+    DeepRankerConfig,
+    DifferentiableRecommender,
+    Encoder,
+    EncodingRecommender,
+    Factors,
+    FactorsConfig,
+    Recommender,
+    RecommenderConfig,
+    Run,
+    ScoredBy,
+    TrainingConfig,
+    WrappedConfig,
+    fit_recommender,
+)
 from whyrec.models.deep_ranker import composed
 from whyrec.saved import Fitted
+
+_EVALUATIONS = 256
+"""Of a pair, where a model can only be asked."""
 
 
 def fit_all(
@@ -31,11 +59,7 @@ def fit_all(
         StorageError: a checkpoint that cannot be made or read.
     """
     for name, settings in (("model", model), ("explainer", explainer)):
-        if settings is not None and not hasattr(settings, "fit"):
-            raise ArgumentError(
-                f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
-                f"whyrec.NetworkConfig(), not {settings!r}"
-            )
+        _check_settings(name, settings)
     if training is not None and not hasattr(training, "checkpoint"):
         raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
     model, run = composed(model, ranker), Run(training, progress=progress)
@@ -44,9 +68,71 @@ def fit_all(
         run.end()
         return Fitted(dataset, model, both[0], explainer, both[1])
     recommender = fit_recommender(model, dataset, run)
-    if explainer is None:
-        additive = isinstance(recommender, AdditiveRecommender)
-        explainer = ClosedFormConfig() if additive else NetworkConfig()
+    explainer = explainer or _default_explainer(recommender)
     fitted = fit_explainer(explainer, recommender, dataset, run)
     run.end()
     return Fitted(dataset, model, recommender, explainer, fitted)
+
+
+def fit_factors(
+    dataset: Dataset, settings: FactorsConfig, model: Factors, explainer: ExplainerConfig | None
+) -> Fitted:
+    """Fit an explainer to factors that are there already; None takes the closed form.
+
+    Raises:
+        ArgumentError: the explainer is no settings, or needs what factors have not.
+    """
+    _check_settings("explainer", explainer)
+    explainer = explainer or _default_explainer(model)
+    fitted = fit_explainer(explainer, model, dataset, Run(progress=False))
+    return Fitted(dataset, settings, model, explainer, fitted)
+
+
+def model_settings(model: Encoder | RecommenderConfig | Callable[..., object]) -> RecommenderConfig:
+    """Return what an application brings as settings: an encoder, a function, or settings already.
+
+    Raises:
+        ArgumentError: it is none of these.
+    """
+    if hasattr(model, "fit") and hasattr(model, "restore"):
+        return cast(RecommenderConfig, model)
+    if callable(model) and not isinstance(model, Encoder | nn.Module):
+        return ScoredBy(model)
+    return WrappedConfig(model)  # type: ignore[arg-type]  # it says what is missing
+
+
+def known_items(model: RecommenderConfig) -> pa.Table | None:
+    """Return a table of the ids of the items that an encoder knows; None of any other model.
+
+    Raises:
+        ArgumentError: the ids are of several types.
+    """
+    if not isinstance(model, WrappedConfig):
+        return None
+    ids = model.encoder.item_ids
+    try:
+        return pa.table({"item_id": ids.tolist() if hasattr(ids, "tolist") else list(ids)})
+    except pa.ArrowException as error:
+        raise ArgumentError(
+            f"{type(model.encoder).__name__}.item_ids are of several types ({error}); give the "
+            "items as a table, items=…"
+        ) from error
+
+
+def _check_settings(name: str, settings: object) -> None:
+    if settings is not None and not hasattr(settings, "fit"):
+        raise ArgumentError(
+            f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
+            f"whyrec.NetworkConfig(), not {settings!r}"
+        )
+
+
+def _default_explainer(recommender: Recommender) -> ExplainerConfig:
+    """Return settings of the explainer that fits a recommender best, by what it can be asked."""
+    if isinstance(recommender, AdditiveRecommender):
+        return ClosedFormConfig()
+    if isinstance(recommender, EncodingRecommender):
+        return EncoderNetworkConfig()
+    if isinstance(recommender, DifferentiableRecommender):
+        return NetworkConfig()
+    return ShapleyConfig(max_evaluations=_EVALUATIONS)

@@ -13,6 +13,7 @@ from whyrec.data.dataset import Dataset
 from whyrec.errors import ArgumentError, StorageError, WhyrecError
 from whyrec.explain import (
     ClosedFormConfig,
+    EncoderNetworkConfig,
     Explainer,
     ExplainerConfig,
     GradientPathConfig,
@@ -23,27 +24,34 @@ from whyrec.explain import (
 from whyrec.models import (
     DeepRankerConfig,
     EASEConfig,
+    FactorsConfig,
     PopularityConfig,
     Recommender,
-    RecommenderConfig,
+    RestorableConfig,
+    ScoredBy,
     SequenceConfig,
     TwoTowerConfig,
+    WrappedConfig,
 )
 from whyrec.storage import Arrays, Document, JsonValue, Loaded, Part, Table
 
-_MODELS: dict[str, type[RecommenderConfig]] = {
+_MODELS: dict[str, type[RestorableConfig]] = {
     "two_tower": TwoTowerConfig,
     "sequence": SequenceConfig,
     "ease": EASEConfig,
     "popularity": PopularityConfig,
     "deep_ranker": DeepRankerConfig,
+    "factors": FactorsConfig,
 }
+_GIVEN: dict[str, type[RestorableConfig]] = {"wrapped": WrappedConfig, "scored_by": ScoredBy}
+"""Models of the application's own: of them nothing is stored but what tells one from another."""
 _EXPLAINERS: dict[str, type[ExplainerConfig]] = {
     "network": NetworkConfig,
     "gradient_path": GradientPathConfig,
     "shapley": ShapleyConfig,
     "closed_form": ClosedFormConfig,
     "refined": RefinedConfig,
+    "encoder_network": EncoderNetworkConfig,
 }
 _TABLES = ("users", "items", "events", "item_features", "user_features")
 
@@ -53,7 +61,7 @@ class Fitted:
     """All that a fitted SDK is made of."""
 
     dataset: Dataset
-    model_config: RecommenderConfig
+    model_config: RestorableConfig
     model: Recommender
     explainer_config: ExplainerConfig
     explainer: Explainer
@@ -90,31 +98,61 @@ class Fitted:
         parts["model"] = Arrays(self.model.arrays())
         parts["explainer"] = Arrays(self.explainer.arrays())
         return parts, {
-            "model": _settings(_MODELS, self.model_config),
+            "model": _of_model(self.model_config),
             "explainer": _settings(_EXPLAINERS, self.explainer_config),
         }
 
     @classmethod
-    def of(cls, loaded: Loaded) -> "Fitted":
-        """Build everything from what was stored.
+    def of(cls, loaded: Loaded, model: RestorableConfig | None = None) -> "Fitted":
+        """Build everything from what was stored, and a model that is given where it was not stored.
 
         Raises:
+            ArgumentError: a model is given where one is stored, or none where none is.
             StorageError: a part is missing or does not fit the others.
         """
         state = loaded.document("dataset")
         if not isinstance(state, Mapping):
             raise StorageError(f'{loaded.path}: part "dataset" holds no JSON object')
         dataset = Dataset.from_storage({name: loaded.table(name) for name in _TABLES}, state)
-        model_config = _config(_MODELS, loaded, "model")
+        model_config = _model_config(loaded, model)
         explainer_config = _config(_EXPLAINERS, loaded, "explainer")
         try:
-            model = model_config.restore(dataset, loaded.arrays("model"))
-            explainer = explainer_config.restore(model, loaded.arrays("explainer"))
+            recommender = model_config.restore(dataset, loaded.arrays("model"))
+            explainer = explainer_config.restore(recommender, loaded.arrays("explainer"))
         except KeyError as error:
             raise StorageError(f"{loaded.path}: an array named {error} is missing") from error
         except StorageError as error:
             raise StorageError(f"{loaded.path}: {error}") from error
-        return cls(dataset, model_config, model, explainer_config, explainer)
+        return cls(dataset, model_config, recommender, explainer_config, explainer)
+
+
+def _of_model(config: RestorableConfig) -> JsonValue:
+    """Return the kind of a model and its settings; of one that is given again, the kind alone."""
+    for kind, given in _GIVEN.items():
+        if type(config) is given:
+            return {"kind": kind, "settings": {}}
+    return _settings(_MODELS, config)
+
+
+def _model_config(loaded: Loaded, given: RestorableConfig | None) -> RestorableConfig:
+    described = loaded.description.get("model")
+    kind = described.get("kind") if isinstance(described, Mapping) else None
+    wanted = _GIVEN.get(str(kind))
+    if wanted is None and given is not None:
+        raise ArgumentError(f"{loaded.path}: the model is stored there; load it without model=…")
+    if wanted is None:
+        config: RestorableConfig = _config(_MODELS, loaded, "model")
+        return config
+    if given is None:
+        raise ArgumentError(
+            f"{loaded.path}: the data and what explains are stored there, but not the model, which "
+            "is the application's own: give it again, SDK.load(path, model=…)"
+        )
+    if type(given) is not wanted:
+        raise ArgumentError(
+            f"{loaded.path}: what was saved is {wanted.__name__}(…), not {type(given).__name__}(…)"
+        )
+    return given
 
 
 def _values(config: Any) -> Any:

@@ -1,18 +1,39 @@
 """The SDK: events in, recommendations with reasons out."""
 
 import os
-from collections.abc import Mapping
-from typing import Literal, Self
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Literal, Self, TypedDict, Unpack
+
+from numpy.typing import ArrayLike
 
 from whyrec.answering import Answering
 from whyrec.data.dataset import Dataset
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.fields import Field
 from whyrec.explain import ExplainerConfig
-from whyrec.fitting import fit_all
-from whyrec.models import DeepRankerConfig, RecommenderConfig, TrainingConfig
+from whyrec.fitting import fit_all, fit_factors, known_items, model_settings
+from whyrec.models import (
+    DeepRankerConfig,
+    Encoder,
+    FactorsConfig,
+    RecommenderConfig,
+    ScoringFunction,
+    TrainingConfig,
+)
+from whyrec.models.factors import factors_of
 from whyrec.saved import Fitted
 from whyrec.storage import load_directory, save_directory
+
+
+class Reading(TypedDict, total=False):
+    """How tables are read; see `Dataset.from_tables`."""
+
+    columns: EventColumns | None
+    item_id: str | None
+    user_id: str | None
+    item_fields: Mapping[str, Field | None] | None
+    user_fields: Mapping[str, Field | None] | None
+    unknown_items: Literal["error", "drop"]
 
 
 class SDK(Answering):
@@ -119,8 +140,103 @@ class SDK(Answering):
             )
         )
 
+    @classmethod
+    def wrap(
+        cls,
+        model: Encoder | ScoringFunction | RecommenderConfig,
+        events: object,
+        items: object | None = None,
+        users: object | None = None,
+        *,
+        explainer: ExplainerConfig | None = None,
+        training: TrainingConfig | None = None,
+        progress: bool = True,
+        **reading: Unpack[Reading],
+    ) -> Self:
+        """Put reasons to a model that was trained elsewhere, and is not trained here.
+
+        Args:
+            model: an `Encoder`, a function that scores, or either with settings: `WrappedConfig`,
+                `ScoredBy`.
+            events: one row per event, as in `fit`: the histories to answer from.
+            items: one row per item, as in `fit`; without it, the items that an encoder knows, or
+                else those of the events.
+            users: one row per user, as in `fit`.
+            explainer: its settings; by default `EncoderNetworkConfig()` for an encoder, which is
+                trained now, and Shapley values by 256 evaluations for a function.
+            training: as in `fit`, of the explainer.
+            progress: whether to show progress bars.
+            **reading: how the tables are read, as in `fit`.
+
+        Raises:
+            ModelError: the model does not keep to its protocol: the method, what was expected and
+                what came.
+            DataError: a table, a column or a row cannot be used; the message says which.
+            ArgumentError: an argument outside what the call allows, or an item that the model does
+                not know.
+            TrainingError: training that cannot go on.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        settings = model_settings(model)
+        if items is None and (items := known_items(settings)) is not None:
+            reading["item_id"] = "item_id"
+        dataset = Dataset.from_tables(events, items, users, **reading)
+        return cls.fit_dataset(
+            dataset, model=settings, explainer=explainer, training=training, progress=progress
+        )
+
+    @classmethod
+    def from_factors(
+        cls,
+        user_factors: ArrayLike | None,
+        item_factors: ArrayLike,
+        events: object,
+        items: object | None = None,
+        users: object | None = None,
+        *,
+        item_ids: Sequence[Hashable],
+        user_ids: Sequence[Hashable] = (),
+        regularization: float = 0.01,
+        alpha: float = 1.0,
+        explainer: ExplainerConfig | None = None,
+        **reading: Unpack[Reading],
+    ) -> Self:
+        """Put reasons to a matrix factorisation, such as the ALS of implicit.
+
+        Users are solved for from their events, so that a new event or a new visitor is answered at
+        once; see `Factors` for how, and for the two games. By default a reason is the event's term
+        of the solved score, as `explain` of implicit has it. With `ShapleyConfig()` it is what the
+        event adds where leaving it out changes the solution too.
+
+        Args:
+            user_factors: floats [n_users, dimension], only to see that the events and the settings
+                are those of the factors; None leaves that out.
+            item_factors: floats [n_items, dimension].
+            events: one row per event, as in `fit`; the value is its confidence, 1 without.
+            items: one row per item, as in `fit`; without it, the items of the events.
+            users: one row per user, as in `fit`.
+            item_ids: the ids of the rows of item_factors.
+            user_ids: the ids of the rows of user_factors.
+            regularization: λ that the factors were learned with.
+            alpha: what they were learned with confidences times.
+            explainer: its settings; by default `ClosedFormConfig()`.
+            **reading: how the tables are read, as in `fit`.
+
+        Raises:
+            DataError: a table, a column or a row cannot be used; the message says which.
+            ArgumentError: an argument outside what the call allows, an item without factors, or
+                user factors that the events do not give.
+        """
+        dataset = Dataset.from_tables(events, items, users, **reading)
+        settings = FactorsConfig(regularization=regularization, alpha=alpha)
+        model = factors_of(dataset, settings, item_factors, item_ids, user_factors, user_ids)
+        return cls(fit_factors(dataset, settings, model, explainer))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save everything as a directory, in place of what was saved there before.
+
+        Of a model that was wrapped, the data and the explainer are saved; the model itself is the
+        application's, and is given again at load.
 
         A save that fails or is interrupted leaves the one before it as it was.
 
@@ -130,10 +246,22 @@ class SDK(Answering):
         save_directory(path, *self._fitted.parts())
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        model: Encoder | ScoringFunction | RecommenderConfig | None = None,
+    ) -> Self:
         """Load what `save` wrote; it answers with the same bits.
 
+        Args:
+            path: the directory.
+            model: what was wrapped, if anything was; else None.
+
         Raises:
-            StorageError: what is missing, damaged or of a newer schema, by file name.
+            ArgumentError: a model is given where one is stored, or none where none is.
+            StorageError: what is missing, damaged or of a newer schema, by file name, or a model
+                that is not the one that was wrapped.
         """
-        return cls(Fitted.of(load_directory(path)))
+        given = None if model is None else model_settings(model)
+        return cls(Fitted.of(load_directory(path), given))

@@ -280,8 +280,8 @@ class DrawsFromTheHost(Mutant):
 
 class SavesAnother(Mutant):
     @classmethod
-    def load(cls, path: Any) -> Any:
-        return WorstFirst(super().load(path)._fitted)
+    def load(cls, path: Any, **given: Any) -> Any:
+        return WorstFirst(super().load(path, **given)._fitted)
 
 
 class KnowsVisitorsByTheirBaskets(Mutant):

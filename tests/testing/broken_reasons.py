@@ -169,8 +169,8 @@ class RoundsItsJson(Teller):
 
 class LoadsAnotherExplainer(Mutant):
     @classmethod
-    def load(cls, path: Any) -> Any:
-        return HidesTheGap(super().load(path)._fitted)
+    def load(cls, path: Any, **given: Any) -> Any:
+        return HidesTheGap(super().load(path, **given)._fitted)
 
 
 class Explains:

@@ -3,6 +3,7 @@
 from whyrec.explain.attribution import Attributions, PlayerKind, Players
 from whyrec.explain.closed_form import AdditiveRecommender, ClosedForm, ClosedFormConfig
 from whyrec.explain.confidence import Confidence, fit_confidence
+from whyrec.explain.encoder_network import EncoderNetwork, EncoderNetworkConfig
 from whyrec.explain.estimators import Estimator
 from whyrec.explain.explainer import (
     Explainer,
@@ -24,6 +25,8 @@ __all__ = [
     "ClosedForm",
     "ClosedFormConfig",
     "Confidence",
+    "EncoderNetwork",
+    "EncoderNetworkConfig",
     "Estimator",
     "Explainer",
     "ExplainerConfig",

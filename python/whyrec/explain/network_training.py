@@ -105,25 +105,42 @@ def explanation_loss(
 ) -> torch.Tensor:
     """Return the error over coalitions and over the path, each in proportion to its own size."""
     found = network(lesson.vectors, lesson.gradients, lesson.present, lesson.widths)
-    found = _closed(found[:, 0], lesson)
+    found = closed(found[:, 0], lesson.full)
     distilled = ((found - lesson.path) ** 2).sum(1) / _size((lesson.path**2).sum(1))
-    return _coalition_error(found, lesson) + config.distillation * distilled.mean()
+    error = coalition_error(
+        found, lesson.coalitions, lesson.present[:, 0], lesson.gained, lesson.full
+    )
+    return error + config.distillation * distilled.mean()
 
 
-def _coalition_error(found: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-    """Return the mean squared error of Σφ against v(S) − v(none), over what chance would leave."""
-    foretold = torch.einsum("pcn,pn->pc", lesson.coalitions, found)
+def coalition_error(
+    found: torch.Tensor,
+    coalitions: torch.Tensor,
+    present: torch.Tensor,
+    gained: torch.Tensor,
+    full: torch.Tensor,
+) -> torch.Tensor:
+    """Return the mean squared error of Σφ against v(S) − v(none), over what chance would leave.
+
+    Args:
+        found: float32 [n_pairs, n_places], contributions.
+        coalitions: float32 [n_pairs, n_coalitions, n_places], 1 for the players of each.
+        present: bool [n_pairs, n_places], where there are players.
+        gained: float32 [n_pairs, n_coalitions]: v(S) − v(none).
+        full: float32 [n_pairs]: v(all) − v(none).
+    """
+    foretold = torch.einsum("pcn,pn->pc", coalitions, found)
     # What is left of v(S) when each player counts the same.
-    share = lesson.coalitions.sum(-1) / lesson.present.sum(2).clamp(min=1)
-    spread = ((lesson.gained - share * lesson.full[:, None]) ** 2).mean(1)
+    share = coalitions.sum(-1) / present.sum(1, keepdim=True).clamp(min=1)
+    spread = ((gained - share * full[:, None]) ** 2).mean(1)
     # Detached, so that nothing is gained by larger scores where the recommender learns, too.
-    return (((foretold - lesson.gained) ** 2).mean(1) / _size(spread).detach()).mean()
+    return (((foretold - gained) ** 2).mean(1) / _size(spread).detach()).mean()
 
 
-def _closed(found: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-    """Share the gap out as `close_gaps` does."""
+def closed(found: torch.Tensor, full: torch.Tensor) -> torch.Tensor:
+    """Share the gap to v(all) − v(none), float32 [n_pairs], out as `close_gaps` does."""
     weights = found.abs().detach()
-    gaps = lesson.full - found.sum(1)
+    gaps = full - found.sum(1)
     return found + weights * (gaps / _size(weights.sum(1)))[:, None]
 
 

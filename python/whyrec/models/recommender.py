@@ -200,6 +200,23 @@ class TwoStageRecommender(Recommender, Protocol):
         ...
 
 
+@runtime_checkable
+class EncodingRecommender(Recommender, Protocol):
+    """A recommender whose score is a dot product with a query that events alone make.
+
+    The score of every item is linear in the query, so what is known of it is known of all items.
+    """
+
+    def coalition_queries(self, histories: Histories, coalitions: Coalitions) -> Float32Array:
+        """Return q(S), float32 [n_coalitions of all rows, dimension]; 0 where nobody is present.
+
+        Args:
+            histories: what is encoded.
+            coalitions: of the events of each row, in their order.
+        """
+        ...
+
+
 class Companion(Protocol):
     """What is trained in the same steps as a recommender, and has a say in them."""
 
@@ -243,15 +260,19 @@ class CompanionableConfig(Protocol):
         ...
 
 
-class RecommenderConfig(Protocol):
+class RestorableConfig(Protocol):
+    """The settings of one kind of recommender, by which it is built again."""
+
+    def restore(self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]) -> Recommender:
+        """Build the recommender from the arrays it gave, bit for bit."""
+        ...
+
+
+class RecommenderConfig(RestorableConfig, Protocol):
     """The settings of one kind of recommender, which also fit it."""
 
     def fit(self, dataset: Dataset, *, progress: bool = True) -> Recommender:
         """Train on all events of a data set."""
-        ...
-
-    def restore(self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]) -> Recommender:
-        """Build what `fit` returned from the arrays it gave, bit for bit."""
         ...
 
 

@@ -1,0 +1,227 @@
+"""The explainer network of an encoder that is asked and never differentiated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from whyrec.data.dataset import Dataset
+from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.errors import ArgumentError, StorageError
+from whyrec.explain.attribution import Attributions, PlayerKind, Players, close_gaps
+from whyrec.explain.confidence import Confidence, fit_confidence
+from whyrec.explain.encoder_training import train
+from whyrec.explain.event_network import EventNetwork
+from whyrec.explain.shapley import ShapleyConfig
+from whyrec.models.loop import Run
+from whyrec.models.places import places_for
+from whyrec.models.recommender import EncodingRecommender, Recommender
+from whyrec.settings import check_numbers
+from whyrec.types import Float32Array, Float64Array, Int32Array
+
+_CONFIDENCE, _ALONE = "confidence", "alone"
+"""The names of the arrays that are not the network's."""
+
+_REFERENCE = 1_024
+"""Evaluations of a pair that confidence is learned from: the encoder may take its time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderNetworkConfig:
+    """Settings of `EncoderNetwork` and of its training."""
+
+    width: int = 64
+    """Of what the network keeps of each event; a multiple of heads."""
+
+    heads: int = 4
+    """Parts of a vector, each with its own weights of the events."""
+
+    n_blocks: int = 2
+    """How often events attend to one another."""
+
+    n_histories: int = 2_048
+    """Histories, and parts of them, whose coalitions are asked of the encoder."""
+
+    n_coalitions: int = 32
+    """Coalitions of each, half of them the complements of the others: with those of everybody,
+    n_histories × (n_coalitions + 1) encodings are what the fit costs.
+    """
+
+    n_items: int = 8
+    """Items of each history in a step, half of them among the best 100."""
+
+    batch_size: int = 32
+    """Histories in a step."""
+
+    max_steps: int = 2_000
+    """The most steps."""
+
+    evaluate_every: int = 100
+    """Steps between two looks at the histories that are held out."""
+
+    patience: int = 4
+    """Looks without improvement after which training stops."""
+
+    learning_rate: float = 2e-3
+    """Of AdamW."""
+
+    max_events: int = 128
+    """Longer histories are cut to about so many random events in training, never in explaining."""
+
+    confidence_pairs: int = 32
+    """(User, item) pairs whose Shapley values tell how sure a reason is; 0 leaves that out."""
+
+    seed: int = 0
+    """The same recommender, data, settings and seed give the same network."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, may_be_zero=("seed", "max_steps", "confidence_pairs"))
+        if self.width % self.heads:
+            raise ArgumentError(
+                f"width must be a multiple of heads; {self.width} is none of {self.heads}"
+            )
+
+    def fit(
+        self, recommender: Recommender, dataset: Dataset, *, progress: bool = True
+    ) -> "EncoderNetwork":
+        """Train on what the encoder makes of parts of histories.
+
+        Raises:
+            ArgumentError: the score is no product with an encoding of events, or nobody has two.
+            ModelError: the encoder does not keep to its protocol.
+            TrainingError: the loss is no longer finite.
+        """
+        return self.train(recommender, dataset, Run(progress=progress))
+
+    def train(self, recommender: Recommender, dataset: Dataset, run: Run) -> "EncoderNetwork":
+        """Do what `fit` does, with what a run tells and keeps on the way.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            ModelError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        source = encoding(recommender)
+        network, alone = train(source, dataset, self, run)
+        confidence = fit_confidence(
+            EncoderNetwork(source, network, alone),
+            source,
+            dataset,
+            n_pairs=self.confidence_pairs,
+            reference=ShapleyConfig(max_evaluations=_REFERENCE, seed=self.seed),
+            seed=self.seed,
+            progress=run.progress,
+        )
+        return EncoderNetwork(source, network, alone, confidence)
+
+    def restore(
+        self, recommender: Recommender, arrays: Mapping[str, Float32Array]
+    ) -> "EncoderNetwork":
+        """Build the explainer from its stored arrays.
+
+        Raises:
+            StorageError: the arrays are not those of these settings and this recommender.
+        """
+        source = encoding(recommender)
+        network = EventNetwork(
+            source.item_vectors().shape[1], self.width, self.heads, self.n_blocks
+        )
+        others = (_CONFIDENCE, _ALONE)
+        weights = {name: each for name, each in arrays.items() if name not in others}
+        try:
+            network.load_state_dict(
+                {name: torch.from_numpy(each) for name, each in weights.items()}
+            )
+        except RuntimeError as error:
+            raise StorageError(f"the arrays of the explainer do not fit: {error}") from error
+        known = arrays.get(_CONFIDENCE)
+        return EncoderNetwork(
+            source,
+            network,
+            torch.from_numpy(arrays[_ALONE]),
+            known if known is None else Confidence.restore(known),
+        )
+
+
+class EncoderNetwork:
+    """Says of each event what it adds to the query, from the encoder's item vectors alone.
+
+    The score of an item is a product with the query, and Shapley values are linear in the score, so
+    those of all items come from one vector per event: φ_j(i) = Φ_j · v_i. The network gives all Φ
+    of a history in one pass, without asking the encoder: it knows the vector of each item, and what
+    the encoder makes of it as the only event, which was asked once. It is trained by the queries
+    that the encoder makes of coalitions, whose weighted least squares are the Shapley values. What
+    is left of the score is shared out by `close_gaps`.
+
+    Source: N. Jethani et al., FastSHAP: Real-Time Shapley Value Estimation, 2022, for a network
+    that is trained by coalitions alone.
+    """
+
+    def __init__(
+        self,
+        recommender: EncodingRecommender,
+        network: EventNetwork,
+        alone: torch.Tensor,
+        confidence: Confidence | None = None,
+    ) -> None:
+        self._recommender, self._alone = recommender, alone
+        self._network = network.eval().requires_grad_(False)
+        self._vectors = torch.from_numpy(recommender.item_vectors())
+        self._biases = recommender.item_biases()
+        self._confidence = confidence
+
+    @torch.no_grad()
+    def explain(
+        self, histories: Histories, pairs: Pairs, full_values: Float64Array
+    ) -> Attributions:
+        """Attribute the scores of a batch of pairs, in one pass for each history."""
+        players = Players.of(histories, self._recommender.item_features, pairs)
+        contributions = np.zeros(len(players.kinds))
+        is_event, counts = players.kinds == PlayerKind.EVENT, histories.counts()
+        found: list[Float64Array] = [np.zeros(0)] * len(pairs)
+        order = np.argsort(pairs.rows, kind="stable")
+        for of_row in np.split(order, np.flatnonzero(np.diff(pairs.rows[order])) + 1):
+            if len(of_row):
+                row = int(pairs.rows[of_row[0]])
+                events = histories.items[histories.offsets[row] : histories.offsets[row + 1]]
+                of_items = self._of_history(events) @ self._vectors[pairs.items[of_row]].T
+                for pair, of_pair in zip(of_row.tolist(), of_items.T.double().numpy(), strict=True):
+                    found[pair] = of_pair[: counts[row]]
+        contributions[is_event] = np.concatenate([*found, np.zeros(0)])
+        bases = self._biases[pairs.items].astype(np.float64)
+        closed = close_gaps(
+            Attributions(pairs, players, contributions, bases, full_values, "network"),
+            shares=np.where(is_event, np.abs(contributions) + np.finfo(np.float32).tiny, 0),
+        )
+        known = self._confidence
+        return closed if known is None else replace(closed, confidences=known.of(closed))
+
+    def _of_history(self, events: Int32Array) -> torch.Tensor:
+        """Return float32 [n_places, dimension]: one history by itself, so that no other counts."""
+        width = int(places_for(np.array([len(events)]))[0])
+        told = self._vectors.new_zeros((2, 1, width, self._vectors.shape[1]))
+        told[0, 0, : len(events)] = self._vectors[events]
+        told[1, 0, : len(events)] = self._alone[events]
+        found: torch.Tensor = self._network(*told, torch.tensor([len(events)]))[0]
+        return found
+
+    def arrays(self) -> dict[str, Float32Array]:
+        """Return everything that is learned."""
+        arrays = {name: each.cpu().numpy() for name, each in self._network.state_dict().items()}
+        arrays[_ALONE] = self._alone.numpy()
+        known = self._confidence
+        return arrays if known is None else arrays | {_CONFIDENCE: known.array()}
+
+
+def encoding(recommender: Recommender) -> EncodingRecommender:
+    """Return the recommender as one that encodes events, or say that it does not."""
+    if not isinstance(recommender, EncodingRecommender):
+        raise ArgumentError(
+            f"{type(recommender).__name__} has no coalition_queries(histories, coalitions): its "
+            "score is no product with an encoding of events; explain it by NetworkConfig() or "
+            "ShapleyConfig()"
+        )
+    return recommender
