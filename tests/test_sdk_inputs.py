@@ -9,7 +9,15 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from whyrec import SDK, ArgumentError, DataError, EASEConfig, EventColumns, Numeric
+from whyrec import (
+    SDK,
+    ArgumentError,
+    DataError,
+    EASEConfig,
+    EventColumns,
+    Numeric,
+    Recommendations,
+)
 from whyrec.datasets import synthetic
 
 WORLD = synthetic(seed=2, n_users=20, n_items=16, n_events_per_user=6)
@@ -21,13 +29,12 @@ def fit(*tables: Any, **settings: Any) -> SDK:
     return SDK.fit(*tables, model=EASEConfig(l2=5.0), progress=False, **settings)
 
 
-def answers(sdk: SDK) -> list[str]:
-    asked = sdk.recommend_with_reasons(list(sdk.dataset.users), k=4, max_reasons=None)
-    return [answer.to_json() for answer in asked]
+def answers(sdk: SDK) -> list[Recommendations]:
+    return sdk.recommend_with_reasons(list(sdk.dataset.users), k=4, max_reasons=None)
 
 
 @pytest.fixture(scope="module")
-def expected() -> list[str]:
+def expected() -> list[Recommendations]:
     return answers(fit(EVENTS, ITEMS, USERS))
 
 
@@ -53,7 +60,7 @@ def as_parquet(table: pl.DataFrame, path: Path) -> str:
     ids=["pandas", "polars lazy", "pyarrow", "csv", "parquet"],
 )
 def test_the_kind_of_table_changes_no_answer(
-    expected: list[str], tmp_path: Path, of: Callable[[pl.DataFrame, Path], Any]
+    expected: list[Recommendations], tmp_path: Path, of: Callable[[pl.DataFrame, Path], Any]
 ) -> None:
     tables = {"events": EVENTS, "items": ITEMS, "users": USERS}
     sdk = fit(*(of(table, tmp_path / name) for name, table in tables.items()))

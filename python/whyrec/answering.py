@@ -68,6 +68,11 @@ class Answering:
         return self._dataset
 
     @property
+    def model_id(self) -> str:
+        """Which model answers: a digest of all that was fitted, the same after save and load."""
+        return self._fitted.model_id
+
+    @property
     def report(self) -> Report:
         """How the tables were read; print it to see every choice that was made."""
         return self._dataset.report
@@ -247,6 +252,7 @@ class Answering:
             float(ranking.scores[0]),
             breakdown,
             None if rivals is None else rivals.items,
+            self._fitted.model_id,
         )
 
     def evaluate(

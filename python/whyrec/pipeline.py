@@ -21,6 +21,7 @@ from whyrec.models import TwoStageRecommender
 from whyrec.ranking import Candidates, ItemIndex, Ranking
 from whyrec.reasons.answers import recommendations_of
 from whyrec.reasons.breakdown import Breakdown, build_reasons
+from whyrec.reasons.reason_id import Seal
 from whyrec.reasons.recommendation import Recommendations
 from whyrec.saved import Fitted
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
@@ -183,8 +184,8 @@ class Pipeline:
         Raises:
             ScoreError: a score is no finite number; the message names the user and the item.
         """
-        for histories, attributions, _ in self._explained(askers, ranking, None, False):
-            yield histories, attributions
+        for part, attributions, _ in self._explained(askers, ranking, None, False):
+            yield part.histories, attributions
 
     def explain_by(self, askers: Askers, ranking: Ranking, explainer: Explainer) -> Attributions:
         """Have ranked items explained by any explainer, all at once."""
@@ -209,22 +210,23 @@ class Pipeline:
         """
         return [
             breakdown
-            for histories, attributions, interactions in self._explained(
+            for part, attributions, interactions in self._explained(
                 askers, ranking, rivals, telling.interactions
             )
             for breakdown in build_reasons(
                 self._dataset,
-                histories,
+                part.histories,
                 attributions,
                 max_reasons=telling.max_reasons,
                 group_by=telling.group_by,
                 interactions=interactions,
+                seals=[Seal.of(self._fitted.model_id, each) for each in part.ids],
             )
         ]
 
     def _explained(
         self, askers: Askers, ranking: Ranking, rivals: Ranking | None, interact: bool
-    ) -> Iterator[tuple[Histories, Attributions, Interactions | None]]:
+    ) -> Iterator[tuple[Askers, Attributions, Interactions | None]]:
         """Explain scores, or how far they are above those of rivals, some users at a time."""
         n_at_once = _USERS_AT_ONCE if rivals is None else _USERS_WITH_RIVALS
         for start in range(0, len(ranking), n_at_once):
@@ -243,7 +245,7 @@ class Pipeline:
             if rivals is not None:
                 # Confidences are learned from scores, not from margins.
                 found = replace(found, pairs=ranked.pairs(), confidences=None)
-            yield part.histories, found, interactions
+            yield part, found, interactions
 
     def _asked(
         self, ranking: Ranking, rivals: Ranking | None
@@ -342,4 +344,5 @@ class Pipeline:
             k=k,
             breakdowns=breakdowns,
             against=None if rivals is None else (rivals.offsets, rivals.items),
+            model_id=self._fitted.model_id,
         )

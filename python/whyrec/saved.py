@@ -1,8 +1,13 @@
 """A fitted SDK as named parts, and back: data, model and explainer with their settings."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from whyrec.data.dataset import Dataset
 from whyrec.errors import ArgumentError, StorageError, WhyrecError
@@ -43,7 +48,7 @@ _EXPLAINERS: dict[str, type[ExplainerConfig]] = {
 _TABLES = ("users", "items", "events", "item_features", "user_features")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fitted:
     """All that a fitted SDK is made of."""
 
@@ -52,6 +57,25 @@ class Fitted:
     model: Recommender
     explainer_config: ExplainerConfig
     explainer: Explainer
+
+    @cached_property
+    def model_id(self) -> str:
+        """What names the fitted model: a digest of its arrays and settings, and the explainer's.
+
+        It is the same after save and load, as long as model and explainer can be saved; else it
+        holds for this process.
+        """
+        digest = hashlib.sha256()
+        for config, fitted in (
+            (self.model_config, self.model),
+            (self.explainer_config, self.explainer),
+        ):
+            told = {"kind": type(config).__qualname__, "settings": _values(config)}
+            digest.update(json.dumps(told, sort_keys=True, default=repr).encode())
+            for name, array in sorted(fitted.arrays().items()):
+                digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:32]
 
     def parts(self) -> tuple[dict[str, Part], dict[str, JsonValue]]:
         """Return what to store, and the settings that describe it.
@@ -91,6 +115,10 @@ class Fitted:
         except StorageError as error:
             raise StorageError(f"{loaded.path}: {error}") from error
         return cls(dataset, model_config, model, explainer_config, explainer)
+
+
+def _values(config: Any) -> Any:
+    return asdict(config) if is_dataclass(config) and not isinstance(config, type) else config
 
 
 def _settings(kinds: Mapping[str, type[Any]], config: Any) -> JsonValue:

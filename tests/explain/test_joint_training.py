@@ -131,7 +131,7 @@ def test_what_was_trained_together_is_saved_and_answers_the_same(
     joint.save(tmp_path)
     loaded = SDK.load(tmp_path)
     answers = [each.recommend_with_reasons("u3", max_reasons=None) for each in (joint, loaded)]
-    assert answers[0].to_json() == answers[1].to_json()
+    assert answers[0] == answers[1]
     for each in answers[0]:
         told = sum(reason.contribution for reason in each.reasons)
         assert (each.base_value or 0) + told == pytest.approx(each.score, abs=1e-9)

@@ -260,7 +260,7 @@ def test_a_fitted_sdk_answers_explains_and_comes_back_the_same(
     sdk.save(f"{tmp_path}/model")
     again = SDK.load(f"{tmp_path}/model")
     for user in ("u0", "u3", "u7"):
-        one, other = (each.recommend_with_reasons(user, k=4).to_json() for each in (sdk, again))
+        one, other = (each.recommend_with_reasons(user, k=4) for each in (sdk, again))
         assert one == other
     assert again.recommend_for(["i3", "i4"], k=2)
 

@@ -97,14 +97,12 @@ def test_a_batch_in_any_order_is_answered_one_by_one(
     group_by: str | None,
 ) -> None:
     alone = {
-        user: sdk.recommend_with_reasons(
-            user, k, max_reasons=max_reasons, group_by=group_by
-        ).to_json()
+        user: sdk.recommend_with_reasons(user, k, max_reasons=max_reasons, group_by=group_by)
         for user in set(users[0])
     }
     for order in users:
         answers = sdk.recommend_with_reasons(order, k, max_reasons=max_reasons, group_by=group_by)
-        assert [answer.to_json() for answer in answers] == [alone[user] for user in order]
+        assert answers == [alone[user] for user in order]
         plain = sdk.recommend(order, k)
         assert [ids(answer) for answer in plain] == [ids(answer) for answer in answers]
 
@@ -177,4 +175,4 @@ def test_what_was_saved_answers_with_the_same_bits(
         each.recommend_with_reasons(users, k, max_reasons=max_reasons, group_by=group_by)
         for each in (sdk, loaded)
     )
-    assert [answer.to_json() for answer in there] == [answer.to_json() for answer in back]
+    assert there == back

@@ -102,6 +102,9 @@ def test_a_dict_holds_everything_with_ids_as_they_are() -> None:
     day = datetime.date(2024, 5, 1)
     whole = answer(recommendation(item_id=day), user_id=("a", 1))
     assert whole.to_dict() == {
+        "request_id": whole.request_id,
+        "created_at": whole.created_at.isoformat(),
+        "model_id": "",
         "user_id": ("a", 1),
         "k": 10,
         "personalised": True,
@@ -120,6 +123,7 @@ def test_a_dict_holds_everything_with_ids_as_they_are() -> None:
                 "tier": "shapley",
                 "reasons": [
                     {
+                        "reason_id": "",
                         "kind": "history",
                         "source": 7,
                         "value": 4.5,
@@ -133,6 +137,7 @@ def test_a_dict_holds_everything_with_ids_as_they_are() -> None:
                         "players": [0, 2],
                     },
                     {
+                        "reason_id": "",
                         "kind": "item_feature",
                         "source": "genres",
                         "value": "War",

@@ -1,6 +1,5 @@
 """How one field of a record is kept in a column: checked and written, and read back."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Hashable
@@ -11,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from whyrec.data import id_text
+from whyrec.data.id_text import encode_id, is_storable
 from whyrec.data.numbers import LARGEST
-from whyrec.data.tables import as_python, is_missing
-from whyrec.data.tagged import decode_value, encode_value
+from whyrec.data.tables import is_missing
 from whyrec.data.times import SECONDS_PER_DAY
 from whyrec.errors import ArgumentError, StorageError, StoreError
 
@@ -35,77 +35,22 @@ class Codec:
     """Whether it holds an id or a value of any type, see `encode_id`."""
 
 
-def encode_id(one: Hashable) -> str:
-    """Return an id as text, the same for ids that are equal, such as 1, 1.0 and True.
-
-    Raises:
-        ArgumentError: it is missing, or of a type that cannot be stored.
-
-    >>> encode_id("fig"), encode_id(7), encode_id(("shelf", 3))
-    ('sfig', 'i7', 'j["tuple", ["str", "shelf"], ["int", "3"]]')
-    """
-    if type(one) is str and _is_storable(one):  # the usual kinds first: there are many events
-        return "s" + one
-    if type(one) is int:
-        return f"i{one}"
-    if is_missing(one):
-        raise ArgumentError("is missing")
-    plain = _as_plain(as_python(one))
-    if plain is not one and type(plain) in (str, int):
-        return encode_id(plain)
-    try:
-        return "j" + json.dumps(encode_value(plain))
-    except StorageError as error:
-        raise ArgumentError(str(error)) from None
-
-
 def decode_id(text: str) -> Hashable:
     """Read back what `encode_id` wrote.
 
     Raises:
         StoreError: the text was not written by `encode_id`.
     """
-    mark, rest = text[:1], text[1:]
     try:
-        if mark == "s":
-            return rest
-        if mark == "i":
-            return int(rest)
-        if mark == "j":
-            return decode_value(json.loads(rest))
-    except (ValueError, StorageError):
-        pass
-    raise StoreError(f"{text!r} is not a stored id; the store is damaged")
-
-
-def _as_plain(one: Any) -> Hashable:
-    """Return the one value that stands for all that are equal, inside tuples and sets too."""
-    match one:
-        case tuple():
-            return tuple(map(_as_plain, one))
-        case frozenset():
-            return frozenset(map(_as_plain, one))
-        case str():
-            return str.__str__(one)
-        case int():
-            return int(one)
-        case float() | Decimal() if math.isfinite(one):
-            return int(one) if one == int(one) else float(one) if one == float(one) else one
-    known: Hashable = one
-    return known
-
-
-def _is_storable(text: str) -> bool:
-    """Whether every database can hold a text: no NUL and no lone surrogate."""
-    if text.isascii():
-        return "\0" not in text
-    return not any(each == "\0" or "\ud800" <= each <= "\udfff" for each in text)
+        return id_text.decode_id(text)
+    except StorageError as error:
+        raise StoreError(f"{error}; the store is damaged") from None
 
 
 def _encode_text(text: object) -> str:
     if not isinstance(text, str):
         raise ArgumentError(f"must be a string, not {text!r}")
-    if not _is_storable(text):
+    if not is_storable(text):
         raise ArgumentError(f"has a NUL or a lone surrogate in {text!r}; leave it out")
     return str(text)
 

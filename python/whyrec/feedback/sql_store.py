@@ -4,12 +4,13 @@ import json
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Self, TypeVar
 
+from whyrec.data.id_text import encode_id
 from whyrec.data.interactions import Interactions
 from whyrec.data.tables import Table
 from whyrec.data.vocabulary import Vocabulary
 from whyrec.errors import UnknownIdError
 from whyrec.feedback.batch import Batch
-from whyrec.feedback.codecs import Cell, decode_id, encode_id
+from whyrec.feedback.codecs import Cell, decode_id
 from whyrec.feedback.columns import interactions_of, json_of, json_record, table_of
 from whyrec.feedback.database import Database, Row, Session
 from whyrec.feedback.migrations import migrate

@@ -25,6 +25,7 @@ def recommendations_of(
     k: int,
     breakdowns: Sequence[Breakdown] | None = None,
     against: tuple[Int64Array, Int32Array] | None = None,
+    model_id: str = "",
 ) -> list[Recommendations]:
     """Return the answer for each user of a batch.
 
@@ -40,6 +41,7 @@ def recommendations_of(
             None answers without reasons.
         against: which others: offsets, int64 [n_rows + 1], and item indices, int32, row by row;
             None if the breakdowns are of the scores themselves.
+        model_id: which model answers.
     """
     ranks = np.arange(len(items)) - np.repeat(offsets[:-1], np.diff(offsets)) + 1
     ranked = [
@@ -51,7 +53,7 @@ def recommendations_of(
         ranked = [tell(each, breakdown) for each, breakdown in zip(ranked, breakdowns, strict=True)]
     rivals = [()] * len(histories) if against is None else _ids_of(dataset, *against)
     return [
-        Recommendations(user_id, tuple(ranked[start:end]), k, n_events > 0, others)
+        Recommendations(user_id, tuple(ranked[start:end]), k, n_events > 0, others, model_id)
         for user_id, (start, end), n_events, others in zip(
             user_ids, pairwise(offsets.tolist()), histories.counts().tolist(), rivals, strict=True
         )
@@ -66,6 +68,7 @@ def explanation_of(
     score: float,
     breakdown: Breakdown,
     against: Int32Array | None = None,
+    model_id: str = "",
 ) -> Explanation:
     """Return the answer to why an item scores as it does, for the one row of histories.
 
@@ -77,6 +80,7 @@ def explanation_of(
         score: in logits.
         breakdown: how the score comes about, or how far it is above those of others.
         against: int32 [n_others], item indices; None if the breakdown is of the score itself.
+        model_id: which model answers.
     """
     return Explanation(
         user_id,
@@ -90,6 +94,7 @@ def explanation_of(
         bool(histories.counts()[0] > 0),
         None if against is None else breakdown.score,
         () if against is None else tuple(dataset.items[other] for other in against.tolist()),
+        model_id,
     )
 
 

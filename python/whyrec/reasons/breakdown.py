@@ -1,5 +1,6 @@
 """From attributions to reasons: fold the players, pick the strongest, put them into words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from whyrec.reasons.grouping import Picked, group_by_item
 from whyrec.reasons.narrator import Narrator
 from whyrec.reasons.partners import partners_of
 from whyrec.reasons.reason import Reason
+from whyrec.reasons.reason_id import Seal
 from whyrec.reasons.text import ENGLISH, Wording
 from whyrec.types import Float64Array, Int64Array
 
@@ -49,6 +51,7 @@ def build_reasons(
     group_by: str | None = None,
     interactions: Interactions | None = None,
     wording: Wording = ENGLISH,
+    seals: Sequence[Seal] | None = None,
 ) -> list[Breakdown]:
     """Break the scores of a batch of pairs down into reasons.
 
@@ -62,6 +65,7 @@ def build_reasons(
         interactions: of each event with each feature of every pair: a reason from history is then
             told with the feature that it goes with best. None tells it without.
         wording: what puts the reasons into words.
+        seals: of each row of histories, to name the reasons by; None leaves them without names.
 
     Raises:
         ArgumentError: max_reasons is below 1, or group_by names no such field.
@@ -86,7 +90,7 @@ def build_reasons(
         if interactions is None
         else partners_of(dataset, attributions, picked, strengths, interactions)
     )
-    narrator = Narrator(dataset, histories, attributions, wording)
+    narrator = Narrator(dataset, histories, attributions, wording, seals)
     shares = _shares(attributions, picked, strengths)
     reasons = narrator.tell(picked, strengths, shares, partners)
     return [

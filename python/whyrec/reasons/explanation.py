@@ -1,7 +1,8 @@
 """What the SDK answers with to "why this item for this user?": all reasons at once."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from rich.table import Table
 from whyrec.reasons.display import NO_HISTORY, Grid
 from whyrec.reasons.export import arrow_table, json_text, pandas_frame, reason_dict, rows_of
 from whyrec.reasons.reason import Reason
+from whyrec.reasons.request import new_request_id, now
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +57,15 @@ class Explanation:
     against: tuple[Hashable, ...] = ()
     """The items that it was held against."""
 
+    model_id: str = ""
+    """Which model answered: a digest of all that was fitted, the same after save and load."""
+
+    request_id: str = field(default_factory=new_request_id, compare=False)
+    """What names this answer; no two have the same, so answers that say the same are equal."""
+
+    created_at: datetime = field(default_factory=now, compare=False)
+    """When, UTC; not compared either."""
+
     @property
     def note(self) -> str | None:
         """What a reader must know of the answer as a whole, if anything."""
@@ -64,6 +75,9 @@ class Explanation:
         """Return everything as dicts and lists, ids as they are."""
         extent: dict[str, object] = {"personalised": self.personalised, "note": self.note}
         return {
+            "request_id": self.request_id,
+            "created_at": self.created_at.isoformat(),
+            "model_id": self.model_id,
             **self._head(),
             **extent,
             "against": list(self.against),

@@ -47,6 +47,7 @@ _COLUMNS: dict[str, pa.DataType | None] = {
 def reason_dict(reason: Reason) -> dict[str, object]:
     """Return a reason as a dict of its fields."""
     return {
+        "reason_id": reason.reason_id,
         "kind": reason.kind.value,
         "source": reason.source,
         "value": reason.value,

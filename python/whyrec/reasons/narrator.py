@@ -1,6 +1,6 @@
 """Looks up what the players of an explanation stand for, and tells it in words."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from whyrec.data.rows import gather_rows
 from whyrec.explain.attribution import Attributions, PlayerKind
 from whyrec.reasons.grouping import Picked
 from whyrec.reasons.reason import Partner, Reason, ReasonKind
+from whyrec.reasons.reason_id import About, Seal, reason_id
 from whyrec.reasons.text import Wording
 from whyrec.types import BoolArray, Float64Array, Int64Array
 
@@ -22,7 +23,7 @@ class Told(NamedTuple):
 
     kind: ReasonKind
     source: Hashable
-    value: object
+    value: Hashable
     event: str | None
     text: str
 
@@ -31,7 +32,12 @@ class Narrator:
     """Tells the reasons of one batch of pairs."""
 
     def __init__(
-        self, dataset: Dataset, histories: Histories, attributions: Attributions, wording: Wording
+        self,
+        dataset: Dataset,
+        histories: Histories,
+        attributions: Attributions,
+        wording: Wording,
+        seals: Sequence[Seal] | None = None,
     ) -> None:
         self._dataset = dataset
         self._histories = histories
@@ -39,6 +45,7 @@ class Narrator:
         self._players = attributions.players
         self._confidences = attributions.confidences
         self._wording = wording
+        self._seals = seals
 
     def tell(
         self,
@@ -77,8 +84,8 @@ class Narrator:
         )
         spans = pairwise(picked.offsets.tolist())
         reasons = []
-        for index, ((contribution, share, confidence), (start, end)) in enumerate(
-            zip(numbers, spans, strict=True)
+        for index, ((contribution, share, confidence), (start, end), pair) in enumerate(
+            zip(numbers, spans, picked.pairs.tolist(), strict=True)
         ):
             kind, source, value, event, text = told[index]
             partner = partners.get(index)
@@ -97,9 +104,18 @@ class Narrator:
                     players,
                     confidence,
                     partner,
+                    self._name(told[index], pair),
                 )
             )
         return reasons
+
+    def _name(self, told: Told, pair: int) -> str:
+        """Return the reason_id of a reason, where it is known who gives it to whom."""
+        if self._seals is None:
+            return ""
+        item = self._dataset.items[int(self._pairs.items[pair])]
+        about = About(told.kind, told.source, told.value, item)
+        return reason_id(about, self._seals[self._pairs.rows[pair]])
 
     def _confidences_of(self, picked: Picked) -> list[float | None]:
         """Return the confidence of each group that is a single player; None for the others."""

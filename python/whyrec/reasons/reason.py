@@ -72,6 +72,9 @@ class Reason:
     partner: Partner | None = None
     """The item's feature that it goes with best; None unless asked for, and where there is none."""
 
+    reason_id: str = ""
+    """What names it, see `whyrec.reasons.reason_id`; empty where no model and user are known."""
+
     @property
     def n_players(self) -> int:
         """How many players fold into it."""

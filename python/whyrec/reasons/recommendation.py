@@ -1,7 +1,8 @@
 """What the SDK answers with: recommendations, frozen, ready to show or export."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, overload
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from rich.table import Table
 from whyrec.reasons.display import NO_HISTORY, Grid
 from whyrec.reasons.export import arrow_table, json_text, pandas_frame, reason_dict, rows_of
 from whyrec.reasons.reason import Reason
+from whyrec.reasons.request import new_request_id, now
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,6 +102,15 @@ class Recommendations(Sequence[Recommendation]):
     against: tuple[Hashable, ...] = ()
     """The next best items, where the answer was held against some; best first."""
 
+    model_id: str = ""
+    """Which model answered: a digest of all that was fitted, the same after save and load."""
+
+    request_id: str = field(default_factory=new_request_id, compare=False)
+    """What names this answer; no two have the same, so answers that say the same are equal."""
+
+    created_at: datetime = field(default_factory=now, compare=False)
+    """When, UTC; not compared either."""
+
     @property
     def note(self) -> str | None:
         """What a reader must know of the answer as a whole, if anything."""
@@ -121,6 +132,9 @@ class Recommendations(Sequence[Recommendation]):
     def to_dict(self) -> dict[str, object]:
         """Return everything as dicts and lists, ids as they are."""
         return {
+            "request_id": self.request_id,
+            "created_at": self.created_at.isoformat(),
+            "model_id": self.model_id,
             "user_id": self.user_id,
             "k": self.k,
             "personalised": self.personalised,
