@@ -1,22 +1,28 @@
 """The main call, step by step: ids, histories, ranked items, attributions, reasons."""
 
+import copy
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
+from whyrec.askers import Askers, Telling
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.interactions import Interactions as Events
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows
+from whyrec.data.vocabulary import as_ids
 from whyrec.data.wording import count, some
 from whyrec.errors import ArgumentError, ScoreError, UnknownUserError
 from whyrec.evaluate.accuracy import Evaluation, accuracy, beyond_accuracy
 from whyrec.explain import Attributions, Explainer, Interactions, PlayerPairs
 from whyrec.explain.explainer import interacting
 from whyrec.explain.margin import Rivals, margin_over
+from whyrec.feedback import Store
+from whyrec.feedback.memory import Memory
 from whyrec.models import TwoStageRecommender
 from whyrec.ranking import Candidates, ItemIndex, Ranking
 from whyrec.reasons.answers import recommendations_of
@@ -25,63 +31,55 @@ from whyrec.reasons.reason_id import Seal
 from whyrec.reasons.recommendation import Recommendations
 from whyrec.saved import Fitted
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
+from whyrec.weighed import Scoring, can_weigh
 
 _USERS_AT_ONCE, _USERS_WITH_RIVALS = 1_024, 128
 """Users whose attributions are held in memory together; the vectors of rivals take more."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Askers:
-    """Who is answered: an id each, None for a visitor, and a history each."""
-
-    ids: Sequence[Hashable | None]
-    histories: Histories
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def take(self, rows: Int64Array) -> "Askers":
-        """Return those asked for, in the order asked for."""
-        return Askers([self.ids[row] for row in rows.tolist()], self.histories.take(rows))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """How reasons are told; see `SDK.recommend_with_reasons`."""
-
-    max_reasons: int | None = None
-    group_by: str | None = None
-    interactions: bool = False
+_KEPT = 64
+"""Wishes of users for which what scores is kept ready."""
 
 
 class Pipeline:
     """What each verb of the SDK is composed of."""
 
     def __init__(self, fitted: Fitted) -> None:
-        self._fitted, self._dataset, self._model = fitted, fitted.dataset, fitted.model
-        vectors, biases = self._model.item_vectors(), self._model.item_biases()
+        self._fitted, self._dataset, model = fitted, fitted.dataset, fitted.model
+        vectors, biases = model.item_vectors(), model.item_biases()
         bad = np.flatnonzero(~(np.isfinite(vectors).all(axis=1) & np.isfinite(biases)))
         if len(bad):
             raise ArgumentError(
-                f"{type(self._model).__name__}: the vectors or biases of {count(len(bad), 'item')} "
+                f"{type(model).__name__}: the vectors or biases of {count(len(bad), 'item')} "
                 f"are not finite: {some(self._dataset.items[each] for each in bad.tolist())}"
             )
-        self._index = ItemIndex(vectors, biases)
+        self._whole = Scoring(fitted, ItemIndex(vectors, biases))
+        # What many users want alike is made once.
+        self._weighed = lru_cache(_KEPT)(self._whole.weighed)
+        self.memory = Memory(fitted.dataset, fractions=can_weigh(fitted))
 
-    def look_up(self, ids: Iterable[Hashable]) -> Askers:
-        """Turn ids into histories.
+    def fitted_on(self, dataset: Dataset) -> "Pipeline":
+        """Return the same over fewer users: what scores knows none of them by name."""
+        other = copy.copy(self)
+        other._fitted, other._dataset = self._fitted.fitted_on(dataset), dataset
+        other.memory = Memory(dataset, fractions=can_weigh(self._fitted))
+        return other
+
+    def look_up(self, ids: Iterable[Hashable], store: Store | None = None) -> Askers:
+        """Turn ids into histories, those of the data set with what a store has recorded since.
 
         Raises:
             UnknownUserError: an id is unknown.
+            StoreError: the store cannot be read.
         """
         try:
-            indices = self._dataset.users.indices_of(ids)
+            if store is not None:
+                return Askers.of(self.memory.recall(as_ids(ids), store))
+            return self.users(self._dataset.users.indices_of(ids))
         except UnknownUserError as error:
             raise UnknownUserError(
                 f"{error}; a visitor without an id is answered by "
                 "recommend_for(history=…, attributes=…)"
             ) from None
-        return self.users(indices)
 
     def users(self, indices: Int64Array) -> Askers:
         """Return users by their indices, int64 [n_users]."""
@@ -102,24 +100,45 @@ class Pipeline:
         Raises:
             ScoreError: a query vector is not finite, and so no score is.
         """
-        items, histories = self._dataset.items, askers.histories
+        items = self._dataset.items
         excluded = Candidates.shared(items.indices_of(exclude))
-        if not include_seen:
-            excluded = Candidates(histories.items, histories.offsets).union(excluded)
+        excluded = askers.without(excluded, include_seen)
         allowed = None if only is None else Candidates.shared(items.indices_of(only))
         return self._top_k(askers, k, excluded, allowed)
 
     def _top_k(
         self, askers: Askers, k: int, excluded: Candidates, only: Candidates | None = None
     ) -> Ranking:
+        """Rank for each of those who ask by what they want to count."""
+        return Ranking.stacked(
+            [
+                self._best(
+                    self._weighed(weights),
+                    askers.take(rows),
+                    k,
+                    excluded.take(rows),
+                    None if only is None else only.take(rows),
+                )
+                for rows, weights in askers.alike()
+            ]
+        )
+
+    def _best(
+        self,
+        scoring: Scoring,
+        askers: Askers,
+        k: int,
+        excluded: Candidates,
+        only: Candidates | None,
+    ) -> Ranking:
         """Rank by the vectors, and where there are two stages, the best of these by the second.
 
         The second stage ranks at least k items, so that no other score is among its own.
         """
-        model, queries = self._model, self._queries(askers)
+        model, index, queries = scoring.fitted.model, scoring.index, self._queries(scoring, askers)
         if k < 1 or not isinstance(model, TwoStageRecommender):
-            return self._index.top_k(queries, k, excluded=excluded, only=only)
-        found = self._index.top_k(queries, max(k, model.n_ranked), excluded=excluded, only=only)
+            return index.top_k(queries, k, excluded=excluded, only=only)
+        found = index.top_k(queries, max(k, model.n_ranked), excluded=excluded, only=only)
         pairs = found.pairs()
         with self._naming(askers, found, pairs):
             return found.reordered(model.pair_scores(askers.histories, pairs, queries), k)
@@ -160,15 +179,17 @@ class Pipeline:
             ScoreError: the query vector is not finite, and so no score is.
         """
         pairs = Pairs(np.zeros(len(items), np.int32), items)
-        queries, model = self._queries(askers), self._model
+        ((_, weights),) = askers.alike()
+        scoring = self._weighed(weights)
+        queries, model = self._queries(scoring, askers), scoring.fitted.model
         if isinstance(model, TwoStageRecommender):
             scores = model.pair_scores(askers.histories, pairs, queries)
         else:
-            scores = self._index.scores(queries, pairs)
+            scores = scoring.index.scores(queries, pairs)
         return Ranking(np.array([0, len(items)], np.int64), items, scores)
 
-    def _queries(self, askers: Askers) -> Float32Array:
-        queries = self._model.query_vectors(askers.histories)
+    def _queries(self, scoring: Scoring, askers: Askers) -> Float32Array:
+        queries = scoring.fitted.model.query_vectors(askers.histories)
         bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
         if len(bad):
             row = int(bad[0])
@@ -229,11 +250,11 @@ class Pipeline:
     ) -> Iterator[tuple[Askers, Attributions, Interactions | None]]:
         """Explain scores, or how far they are above those of rivals, some users at a time."""
         n_at_once = _USERS_AT_ONCE if rivals is None else _USERS_WITH_RIVALS
-        for start in range(0, len(ranking), n_at_once):
-            rows = np.arange(start, min(start + n_at_once, len(ranking)))
+        for rows, weights in askers.alike(n_at_once):
+            scoring = self._weighed(weights)
             part, ranked = askers.take(rows), ranking.take(rows)
             against = None if rivals is None else rivals.take(rows)
-            explainer, asked, values = self._asked(ranked, against)
+            explainer, asked, values = self._asked(scoring.fitted, ranked, against)
             interactions = None
             with self._naming(part, ranked, asked):
                 found = explainer.explain(part.histories, asked, values)
@@ -245,17 +266,17 @@ class Pipeline:
             if rivals is not None:
                 # Confidences are learned from scores, not from margins.
                 found = replace(found, pairs=ranked.pairs(), confidences=None)
-            yield part, found, interactions
+            yield part, scoring.in_catalog(found), interactions
 
     def _asked(
-        self, ranking: Ranking, rivals: Ranking | None
+        self, fitted: Fitted, ranking: Ranking, rivals: Ranking | None
     ) -> tuple[Explainer, Pairs, Float64Array]:
         """Return what to ask, of whom: about the scores, or about a game of margins over rivals."""
-        pairs, fitted = ranking.pairs(), self._fitted
+        pairs = ranking.pairs()
         if rivals is None:
             return fitted.explainer, pairs, ranking.scores.astype(np.float64)
         offsets, places = gather_rows(rivals.offsets, pairs.rows)
-        game = margin_over(self._model, pairs.items, Rivals(offsets, rivals.items[places]))
+        game = margin_over(fitted.model, pairs.items, Rivals(offsets, rivals.items[places]))
         of_row = np.repeat(np.arange(len(rivals)), np.diff(rivals.offsets))
         sums = np.bincount(of_row, rivals.scores, minlength=len(rivals))
         means = sums / np.diff(rivals.offsets).clip(1)
@@ -281,13 +302,10 @@ class Pipeline:
         Raises:
             ArgumentError: there is none, or the item itself is among them.
         """
-        histories = askers.histories
         if isinstance(against, int):
             if against < 1:
                 raise ArgumentError(f"against must be at least 1, not {against}")
-            excluded = Candidates(histories.items, histories.offsets).union(
-                Candidates.shared(np.array([item]))
-            )
+            excluded = askers.without(Candidates.shared(np.array([item])))
             others = self._top_k(askers, against, excluded)
         else:
             if isinstance(against, str | bytes):

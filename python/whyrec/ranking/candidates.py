@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from whyrec.data.rows import offsets_of
+from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.errors import ArgumentError
 from whyrec.types import Int32Array, Int64Array
 
@@ -49,6 +49,13 @@ class Candidates:
         parts = [_item_indices(items) for items in sets]
         counts = np.array([len(part) for part in parts], np.int64)
         return cls(np.concatenate([np.empty(0, np.int32), *parts]), offsets_of(counts))
+
+    def take(self, queries: Int64Array) -> "Candidates":
+        """Return the sets of the queries asked for, in the order asked for."""
+        if self.offsets is None:
+            return self
+        offsets, positions = gather_rows(self.offsets, queries)
+        return Candidates(self.items[positions], offsets)
 
     def union(self, other: "Candidates") -> "Candidates":
         """Return, query by query, the items that are in either.
