@@ -15,16 +15,16 @@ from whyrec.data.interactions import Interactions as Events
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows
 from whyrec.data.vocabulary import as_ids
-from whyrec.data.wording import count, some
 from whyrec.errors import ArgumentError, ScoreError, UnknownUserError
 from whyrec.evaluate.accuracy import Evaluation, accuracy, beyond_accuracy
 from whyrec.explain import Attributions, Explainer, Interactions, PlayerPairs
 from whyrec.explain.explainer import interacting
 from whyrec.explain.margin import Rivals, margin_over
 from whyrec.feedback import Store
+from whyrec.feedback.controls import Weights
 from whyrec.feedback.memory import Memory
 from whyrec.models import TwoStageRecommender
-from whyrec.ranking import Candidates, ItemIndex, Ranking
+from whyrec.ranking import Candidates, Ranking
 from whyrec.reasons.answers import recommendations_of
 from whyrec.reasons.breakdown import Breakdown, build_reasons
 from whyrec.reasons.reason_id import Seal
@@ -44,24 +44,18 @@ class Pipeline:
     """What each verb of the SDK is composed of."""
 
     def __init__(self, fitted: Fitted) -> None:
-        self._fitted, self._dataset, model = fitted, fitted.dataset, fitted.model
-        vectors, biases = model.item_vectors(), model.item_biases()
-        bad = np.flatnonzero(~(np.isfinite(vectors).all(axis=1) & np.isfinite(biases)))
-        if len(bad):
-            raise ArgumentError(
-                f"{type(model).__name__}: the vectors or biases of {count(len(bad), 'item')} "
-                f"are not finite: {some(self._dataset.items[each] for each in bad.tolist())}"
-            )
-        self._whole = Scoring(fitted, ItemIndex(vectors, biases))
+        self._serve(Scoring.of(fitted))
+
+    def _serve(self, scoring: Scoring) -> None:
+        self._fitted, self._dataset = scoring.fitted, scoring.fitted.dataset
         # What many users want alike is made once.
-        self._weighed = lru_cache(_KEPT)(self._whole.weighed)
-        self.memory = Memory(fitted.dataset, fractions=can_weigh(fitted))
+        self._weighed = lru_cache(_KEPT)(scoring.weighed)
+        self.memory = Memory(self._dataset, fractions=can_weigh(self._fitted))
 
     def fitted_on(self, dataset: Dataset) -> "Pipeline":
-        """Return the same over fewer users: what scores knows none of them by name."""
+        """Return the same over other users: what scores knows none of them by name."""
         other = copy.copy(self)
-        other._fitted, other._dataset = self._fitted.fitted_on(dataset), dataset
-        other.memory = Memory(dataset, fractions=can_weigh(self._fitted))
+        other._serve(self._weighed(Weights()).fitted_on(dataset))
         return other
 
     def look_up(self, ids: Iterable[Hashable], store: Store | None = None) -> Askers:

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from whyrec.data.dataset import Dataset
 from whyrec.data.rows import offsets_of
+from whyrec.data.wording import count, some
 from whyrec.errors import ArgumentError
 from whyrec.explain import Attributions
 from whyrec.explain.attribution import PlayerKind
@@ -25,6 +27,27 @@ class Scoring:
 
     kept: BoolArray | None = None
     """bool [n_values]: which feature values of the data set's items there are; None has all."""
+
+    @classmethod
+    def of(cls, fitted: Fitted) -> "Scoring":
+        """Return what scores and explains as it was fitted.
+
+        Raises:
+            ArgumentError: a vector or a bias of an item is not finite.
+        """
+        model, items = fitted.model, fitted.dataset.items
+        vectors, biases = model.item_vectors(), model.item_biases()
+        bad = np.flatnonzero(~(np.isfinite(vectors).all(axis=1) & np.isfinite(biases)))
+        if len(bad):
+            raise ArgumentError(
+                f"{type(model).__name__}: the vectors or biases of {count(len(bad), 'item')} "
+                f"are not finite: {some(items[each] for each in bad.tolist())}"
+            )
+        return cls(fitted, ItemIndex(vectors, biases))
+
+    def fitted_on(self, dataset: Dataset) -> "Scoring":
+        """Return the same with other users in its data set."""
+        return replace(self, fitted=self.fitted.fitted_on(dataset))
 
     def weighed(self, weights: Weights) -> "Scoring":
         """Return what scores and explains with weights.
