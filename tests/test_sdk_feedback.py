@@ -27,6 +27,7 @@ from whyrec import (
     Reason,
     ReasonKind,
     Recommendations,
+    Rules,
     SequenceConfig,
     ShapleyConfig,
     StorageError,
@@ -482,6 +483,32 @@ def test_what_is_hidden_is_in_no_answer(of_every_kind: SDK) -> None:
     for control in controls:
         sdk.undo(control)
     assert asked(sdk) == before
+
+
+def test_rules_move_nothing_in_that_is_hidden_and_score_as_the_user_wants(
+    of_every_kind: SDK,
+) -> None:
+    sdk = of_every_kind
+    before = asked(sdk)
+    pinned, hidden, boosted = before[3].item_id, before[0].item_id, before[5].item_id
+    rules = Rules(pinned={1: pinned, 2: hidden}, boosts={hidden: 9.0, boosted: 0.5})
+    reason = a_reason(before, ReasonKind.ITEM_FEATURE)
+    sdk.object_to(USER, reason)
+    sdk.hide(USER, hidden)
+    whole = {each.item_id: each.score for each in asked(sdk)}
+    answer, other = sdk.recommend_with_reasons(
+        [USER, "u4"], k=25, rules=rules, max_reasons=None, include_seen=False
+    )
+    assert answer[0].item_id == pinned
+    assert {each.item_id: each.score for each in answer} == whole
+    assert about(reason) not in everything(answer)
+    assert_adds_up(answer)
+    assert hidden in {each.item_id for each in other} or hidden in {
+        each.item_id for each in sdk.history("u4")
+    }
+    rivals = sdk.recommend_with_reasons(USER, k=2, rules=rules, against=4).against
+    assert hidden not in rivals
+    assert not set(rivals) & {each.item_id for each in sdk.history(USER)}
 
 
 def test_what_cannot_be_hidden_is_refused(sdk: SDK) -> None:

@@ -96,7 +96,7 @@ def test_any_item_is_explained_by_the_score_that_it_is_recommended_with(sdk: SDK
 def test_an_item_is_held_against_others_by_the_ranker(sdk: SDK) -> None:
     first, *others = ids(sdk.recommend("u9", k=4))
     found = sdk.explain("u9", first, against=others)
-    assert found.to_dict() == sdk.explain("u9", first, against=3).to_dict()
+    assert found == sdk.explain("u9", first, against=3)
     scores = [sdk.explain("u9", item).score for item in others]
     assert found.base_value is not None
     total = found.base_value + sum(reason.contribution for reason in found.reasons)

@@ -35,14 +35,21 @@ from whyrec.models import (
     TrainingStep,
     TwoTowerConfig,
 )
+from whyrec.ranking.rules import Rules
+from whyrec.ranking.slots import SlotSource
+from whyrec.reasons.contract import answer_schema
 from whyrec.reasons.explanation import Explanation
+from whyrec.reasons.german import GERMAN
 from whyrec.reasons.reason import Reason, ReasonKind
 from whyrec.reasons.recommendation import Recommendation, Recommendations
+from whyrec.reasons.text import ENGLISH, Wording
 from whyrec.sdk import SDK
 
 __version__ = version("whyrec")
 
 __all__ = [
+    "ENGLISH",
+    "GERMAN",
     "SDK",
     "ArgumentError",
     "Categorical",
@@ -63,9 +70,11 @@ __all__ = [
     "Recommendation",
     "Recommendations",
     "RefinedConfig",
+    "Rules",
     "ScoreError",
     "SequenceConfig",
     "ShapleyConfig",
+    "SlotSource",
     "StorageError",
     "StoreError",
     "Tags",
@@ -78,6 +87,8 @@ __all__ = [
     "UnknownItemError",
     "UnknownUserError",
     "WhyrecError",
+    "Wording",
     "__version__",
+    "answer_schema",
     "datasets",
 ]

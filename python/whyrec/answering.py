@@ -10,6 +10,7 @@ import numpy as np
 from whyrec.askers import Askers, Telling
 from whyrec.data.dataset import Dataset
 from whyrec.data.events import read_held_out
+from whyrec.data.field_table import Where
 from whyrec.data.interactions import Interactions
 from whyrec.data.report import Report
 from whyrec.data.tables import read_table
@@ -20,6 +21,7 @@ from whyrec.explain import ExplainerConfig, ShapleyConfig
 from whyrec.feedback import Store
 from whyrec.feedback.attached import AttachedStore
 from whyrec.pipeline import Pipeline
+from whyrec.ranking import Rules
 from whyrec.reasons.answers import explanation_of
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.importance import GlobalImportance, global_importance
@@ -37,15 +39,17 @@ Ids = list[Any] | np.ndarray[Any, Any] | _Series
 """Several ids: a list, an array, a Series, or any other iterable that cannot be hashed."""
 
 
-class Rules(TypedDict, total=False):
+class Choices(TypedDict, total=False):
     """Which items may be in an answer."""
 
     exclude: Iterable[Hashable]
     only: Iterable[Hashable] | None
     include_seen: bool
+    where: Where | None
+    rules: Rules | None
 
 
-class RulesAndReasons(Rules, total=False):
+class ChoicesAndReasons(Choices, total=False):
     """And how they are explained."""
 
     against: int | None
@@ -93,10 +97,12 @@ class Answering:
 
     @overload
     def recommend(
-        self, user: Ids, k: int = 10, **rules: Unpack[Rules]
+        self, user: Ids, k: int = 10, **choices: Unpack[Choices]
     ) -> list[Recommendations]: ...
     @overload
-    def recommend(self, user: Hashable, k: int = 10, **rules: Unpack[Rules]) -> Recommendations: ...
+    def recommend(
+        self, user: Hashable, k: int = 10, **choices: Unpack[Choices]
+    ) -> Recommendations: ...
     def recommend(
         self,
         user: Hashable | Ids,
@@ -105,6 +111,8 @@ class Answering:
         exclude: Iterable[Hashable] = (),
         only: Iterable[Hashable] | None = None,
         include_seen: bool = False,
+        where: Where | None = None,
+        rules: Rules | None = None,
     ) -> Recommendations | list[Recommendations]:
         """Recommend k items to a user, or to each of several, without reasons.
 
@@ -114,24 +122,29 @@ class Answering:
             exclude: ids of items that are not in the answer.
             only: ids of the only items that may be; None allows all.
             include_seen: whether items of the user's own history may be in the answer.
+            where: what must hold of an item: an expression of pyarrow.compute or narwhals over the
+                fields of the items, such as `pc.field("year") > 1990`. Null is not.
+            rules: what the answer must hold beside what the model would choose, see `whyrec.Rules`.
 
         Raises:
             UnknownUserError: a user without events or attributes; see `recommend_for`.
-            UnknownItemError: exclude or only names an item that is not in the catalog.
-            ArgumentError: k is below 1.
+            UnknownItemError: exclude, only or a rule names an item that is not in the catalog.
+            ArgumentError: k is below 1, or where or a rule names a field that is not there or of
+                another type.
         """
         askers = self._look_up(user)
-        ranking = self._pipeline.rank(askers, k, exclude, only, include_seen)
-        answers = self._pipeline.answer(askers, ranking, k)
+        filters = self._pipeline.rule_book.filters(exclude, only, include_seen, where)
+        ranked = self._pipeline.rank_with_rivals(askers, k, None, filters, rules)
+        answers = self._pipeline.answer(askers, ranked, k)
         return answers if _is_several(user) else answers[0]
 
     @overload
     def recommend_with_reasons(
-        self, user: Ids, k: int = 10, **rules: Unpack[RulesAndReasons]
+        self, user: Ids, k: int = 10, **choices: Unpack[ChoicesAndReasons]
     ) -> list[Recommendations]: ...
     @overload
     def recommend_with_reasons(
-        self, user: Hashable, k: int = 10, **rules: Unpack[RulesAndReasons]
+        self, user: Hashable, k: int = 10, **choices: Unpack[ChoicesAndReasons]
     ) -> Recommendations: ...
     def recommend_with_reasons(
         self,
@@ -145,6 +158,8 @@ class Answering:
         exclude: Iterable[Hashable] = (),
         only: Iterable[Hashable] | None = None,
         include_seen: bool = False,
+        where: Where | None = None,
+        rules: Rules | None = None,
     ) -> Recommendations | list[Recommendations]:
         """Recommend k items to a user, or to each of several, and say why.
 
@@ -164,21 +179,24 @@ class Answering:
             exclude: ids of items that are not in the answer.
             only: ids of the only items that may be; None allows all.
             include_seen: whether items of the user's own history may be in the answer.
+            where: what must hold of an item: an expression of pyarrow.compute or narwhals over the
+                fields of the items, such as `pc.field("year") > 1990`. Null is not.
+            rules: what the answer must hold beside what the model would choose, see `whyrec.Rules`.
 
         Raises:
             UnknownUserError: a user without events or attributes; see `recommend_for`.
-            UnknownItemError: exclude or only names an item that is not in the catalog.
+            UnknownItemError: exclude, only or a rule names an item that is not in the catalog.
             ArgumentError: k, against or max_reasons is below 1, group_by names no such field,
-                nothing is left to hold an answer against, or the explainer finds no interactions.
+                nothing is left to hold an answer against, the explainer finds no interactions, or
+                where or a rule names a field that is not there or of another type.
             ScoreError: a score is no finite number.
         """
         askers = self._look_up(user)
-        ranking, rivals = self._pipeline.rank_with_rivals(
-            askers, k, against, exclude, only, include_seen
-        )
+        filters = self._pipeline.rule_book.filters(exclude, only, include_seen, where)
+        ranked = self._pipeline.rank_with_rivals(askers, k, against, filters, rules)
         telling = Telling(max_reasons=max_reasons, group_by=group_by, interactions=interactions)
-        breakdowns = self._pipeline.break_down(askers, ranking, telling, rivals)
-        answers = self._pipeline.answer(askers, ranking, k, breakdowns, rivals)
+        breakdowns = self._pipeline.break_down(askers, ranked.ranking, telling, ranked.rivals)
+        answers = self._pipeline.answer(askers, ranked, k, breakdowns)
         return answers if _is_several(user) else answers[0]
 
     def recommend_for(
@@ -194,6 +212,8 @@ class Answering:
         exclude: Iterable[Hashable] = (),
         only: Iterable[Hashable] | None = None,
         include_seen: bool = False,
+        where: Where | None = None,
+        rules: Rules | None = None,
     ) -> Recommendations:
         """Recommend to a visitor without an id, and say why.
 
@@ -209,20 +229,21 @@ class Answering:
             exclude: see there.
             only: see there.
             include_seen: see there.
+            where: see there.
+            rules: see there.
 
         Raises:
-            UnknownItemError: history, exclude or only names an item that is not in the catalog.
+            UnknownItemError: history, exclude, only or a rule names an item that is not there.
             ArgumentError: attributes name no field or do not fit theirs, or what
                 `recommend_with_reasons` refuses.
             ScoreError: a score is no finite number.
         """
         askers = Askers([None], self._dataset.visitor(history, attributes or {}))
-        ranking, rivals = self._pipeline.rank_with_rivals(
-            askers, k, against, exclude, only, include_seen
-        )
+        filters = self._pipeline.rule_book.filters(exclude, only, include_seen, where)
+        ranked = self._pipeline.rank_with_rivals(askers, k, against, filters, rules)
         telling = Telling(max_reasons=max_reasons, group_by=group_by, interactions=interactions)
-        breakdowns = self._pipeline.break_down(askers, ranking, telling, rivals)
-        return self._pipeline.answer(askers, ranking, k, breakdowns, rivals)[0]
+        breakdowns = self._pipeline.break_down(askers, ranked.ranking, telling, ranked.rivals)
+        return self._pipeline.answer(askers, ranked, k, breakdowns)[0]
 
     def explain(
         self,

@@ -1,14 +1,18 @@
 """Who is answered, and how: what the steps of the main call hand on to one another."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from whyrec.data.interactions import Histories
+from whyrec.data.pairs import Pairs
+from whyrec.data.vocabulary import Vocabulary
+from whyrec.errors import ScoreError
 from whyrec.feedback.controls import Weights
 from whyrec.feedback.memory import Remembered
-from whyrec.ranking import Candidates
+from whyrec.ranking import Candidates, Ranking
 from whyrec.types import Int64Array
 
 
@@ -53,6 +57,16 @@ class Askers:
             own = self.seen or Candidates(self.histories.items, self.histories.offsets)
             excluded = own.union(excluded)
         return excluded if self.hidden is None else excluded.union(self.hidden)
+
+    @contextmanager
+    def naming(self, items: Vocabulary, ranking: Ranking, asked: Pairs) -> Iterator[None]:
+        """Give a score that is no finite number the ids of its user and its item."""
+        try:
+            yield
+        except ScoreError as error:
+            named = ranking.items[np.flatnonzero(asked.items == error.item)[0]]
+            ids = (self.ids[error.row], items[named])
+            raise ScoreError(error.row, int(named), error.found, ids) from None
 
     def alike(self, at_most: int | None = None) -> list[tuple[Int64Array, Weights]]:
         """Return runs of rows that want the same, int64 each, in their order.

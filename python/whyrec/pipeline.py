@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 
@@ -24,7 +23,9 @@ from whyrec.feedback import Store
 from whyrec.feedback.controls import Weights
 from whyrec.feedback.memory import Memory
 from whyrec.models import TwoStageRecommender
-from whyrec.ranking import Candidates, Ranking
+from whyrec.ranking import Candidates, Filters, Ranking, Rules
+from whyrec.ranking.rule_book import Boosts, Ranked, RuleBook
+from whyrec.ranking.rules import demand_whole
 from whyrec.reasons.answers import recommendations_of
 from whyrec.reasons.breakdown import Breakdown, build_reasons
 from whyrec.reasons.reason_id import Seal
@@ -51,6 +52,7 @@ class Pipeline:
         # What many users want alike is made once.
         self._weighed = lru_cache(_KEPT)(scoring.weighed)
         self.memory = Memory(self._dataset, fractions=can_weigh(self._fitted))
+        self.rule_book = RuleBook(self._dataset, self._fitted.model, scoring.index)
 
     def fitted_on(self, dataset: Dataset) -> "Pipeline":
         """Return the same over other users: what scores knows none of them by name."""
@@ -81,90 +83,110 @@ class Pipeline:
         ids = [known[index] for index in indices.tolist()]
         return Askers(ids, self._dataset.histories(indices))
 
-    def rank(
-        self,
-        askers: Askers,
-        k: int,
-        exclude: Iterable[Hashable] = (),
-        only: Iterable[Hashable] | None = None,
-        include_seen: bool = False,
-    ) -> Ranking:
+    def rank(self, askers: Askers, k: int, filters: Filters | None = None) -> Ranking:
         """Turn histories into query vectors, and these into ranked items.
 
         Raises:
             ScoreError: a query vector is not finite, and so no score is.
         """
-        items = self._dataset.items
-        excluded = Candidates.shared(items.indices_of(exclude))
-        excluded = askers.without(excluded, include_seen)
-        allowed = None if only is None else Candidates.shared(items.indices_of(only))
-        return self._top_k(askers, k, excluded, allowed)
+        return self._top_k(askers, k, filters or self.rule_book.filters())
 
     def _top_k(
-        self, askers: Askers, k: int, excluded: Candidates, only: Candidates | None = None
+        self, askers: Askers, k: int, filters: Filters, boosts: Boosts | None = None
     ) -> Ranking:
         """Rank for each of those who ask by what they want to count."""
+        excluded = askers.without(filters.gone, filters.include_seen)
         return Ranking.stacked(
             [
                 self._best(
                     self._weighed(weights),
                     askers.take(rows),
                     k,
-                    excluded.take(rows),
-                    None if only is None else only.take(rows),
+                    replace(filters, gone=excluded.take(rows)),
+                    boosts,
                 )
                 for rows, weights in askers.alike()
             ]
         )
 
     def _best(
-        self,
-        scoring: Scoring,
-        askers: Askers,
-        k: int,
-        excluded: Candidates,
-        only: Candidates | None,
+        self, scoring: Scoring, askers: Askers, k: int, filters: Filters, boosts: Boosts | None
     ) -> Ranking:
         """Rank by the vectors, and where there are two stages, the best of these by the second.
 
         The second stage ranks at least k items, so that no other score is among its own.
         """
-        model, index, queries = scoring.fitted.model, scoring.index, self._queries(scoring, askers)
-        if k < 1 or not isinstance(model, TwoStageRecommender):
-            return index.top_k(queries, k, excluded=excluded, only=only)
-        found = index.top_k(queries, max(k, model.n_ranked), excluded=excluded, only=only)
-        pairs = found.pairs()
-        with self._naming(askers, found, pairs):
-            return found.reordered(model.pair_scores(askers.histories, pairs, queries), k)
+        model, queries = scoring.fitted.model, self._queries(scoring, askers)
+        index = scoring.index if boosts is None else scoring.boosted(boosts)
+        found = index.top_k(
+            queries,
+            max(k, model.n_ranked) if k >= 1 and isinstance(model, TwoStageRecommender) else k,
+            excluded=filters.gone,
+            only=filters.only,
+            mask=filters.mask,
+        )
+        if not isinstance(model, TwoStageRecommender):
+            return found
+        scores = self._scored(scoring, askers, found, queries)
+        return found.reordered(scores if boosts is None else scores + boosts.values[found.items], k)
+
+    def _scores(self, askers: Askers, ranking: Ranking) -> Float32Array:
+        """Return float32 [n_ranked]: what the model scores, whatever has ranked."""
+        parts = []
+        for rows, weights in askers.alike():
+            scoring, part = self._weighed(weights), askers.take(rows)
+            queries = self._queries(scoring, part)
+            parts.append(self._scored(scoring, part, ranking.take(rows), queries))
+        return np.concatenate(parts)
+
+    def _scored(
+        self, scoring: Scoring, askers: Askers, ranking: Ranking, queries: Float32Array
+    ) -> Float32Array:
+        model, pairs = scoring.fitted.model, ranking.pairs()
+        if not isinstance(model, TwoStageRecommender):
+            return scoring.index.scores(queries, pairs)
+        with askers.naming(self._dataset.items, ranking, pairs):
+            return model.pair_scores(askers.histories, pairs, queries)
 
     def rank_with_rivals(
         self,
         askers: Askers,
         k: int,
         against: int | None,
-        exclude: Iterable[Hashable],
-        only: Iterable[Hashable] | None,
-        include_seen: bool,
-    ) -> tuple[Ranking, Ranking | None]:
-        """Rank, and give beside the answer the next best, so many as it is held against.
+        filters: Filters,
+        rules: Rules | None = None,
+    ) -> Ranked:
+        """Rank, by rules where there are any, and give the next best to hold the answer against.
 
         Raises:
-            ArgumentError: k or against is below 1, or nothing is left to hold an answer against.
+            UnknownItemError: a rule names an item that is not in the catalog.
+            ArgumentError: k or against is below 1, a rule names no field of its kind, or nothing is
+                left to hold an answer against.
         """
-        if against is None:
-            return self.rank(askers, k, exclude, only, include_seen), None
-        for name, number in (("k", k), ("against", against)):
-            if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-                raise ArgumentError(f"{name} must be a whole number from 1, not {number!r}")
-        ranking = self.rank(askers, k + against, exclude, only, include_seen)
-        ranking, rivals = ranking.parted(k)
-        alone = np.flatnonzero((np.diff(ranking.offsets) > 0) & (np.diff(rivals.offsets) == 0))
-        if len(alone):
-            raise ArgumentError(
-                f"against: no item is left to hold the answer for {askers.ids[alone[0]]!r} "
-                "against; lower k, or allow more items"
+        if against is not None or rules is not None:
+            demand_whole("k", k)
+        if against is not None:
+            demand_whole("against", against)
+        if rules is None:
+            ranking = self._top_k(askers, k + (against or 0), filters)
+            sources = [self.rule_book.own] * len(ranking.items)
+        else:
+            ranking, sources = self.rule_book.answer(
+                rules,
+                k,
+                len(askers),
+                filters,
+                lambda rows, *asked: self._top_k(askers.take(rows), *asked),
+                lambda found: self._scores(askers, found),
             )
-        return ranking, rivals
+        if against is None:
+            return Ranked(ranking, sources)
+        if rules is None:
+            ranking, rivals = ranking.parted(k)
+        else:
+            gone = askers.without(filters.gone, filters.include_seen)
+            rivals = self._top_k(askers, against, filters.without(gone, ranking))
+        return Ranked.beside(ranking, sources[: len(ranking.items)], rivals, askers.ids)
 
     def score(self, askers: Askers, items: Int32Array) -> Ranking:
         """Score some items for the one who asks, as a ranking in their own order.
@@ -172,15 +194,8 @@ class Pipeline:
         Raises:
             ScoreError: the query vector is not finite, and so no score is.
         """
-        pairs = Pairs(np.zeros(len(items), np.int32), items)
-        ((_, weights),) = askers.alike()
-        scoring = self._weighed(weights)
-        queries, model = self._queries(scoring, askers), scoring.fitted.model
-        if isinstance(model, TwoStageRecommender):
-            scores = model.pair_scores(askers.histories, pairs, queries)
-        else:
-            scores = scoring.index.scores(queries, pairs)
-        return Ranking(np.array([0, len(items)], np.int64), items, scores)
+        asked = Ranking(np.array([0, len(items)]), items, np.zeros(len(items), np.float32))
+        return replace(asked, scores=self._scores(askers, asked))
 
     def _queries(self, scoring: Scoring, askers: Askers) -> Float32Array:
         queries = scoring.fitted.model.query_vectors(askers.histories)
@@ -205,7 +220,7 @@ class Pipeline:
     def explain_by(self, askers: Askers, ranking: Ranking, explainer: Explainer) -> Attributions:
         """Have ranked items explained by any explainer, all at once."""
         pairs = ranking.pairs()
-        with self._naming(askers, ranking, pairs):
+        with askers.naming(self._dataset.items, ranking, pairs):
             return explainer.explain(askers.histories, pairs, ranking.scores.astype(np.float64))
 
     def break_down(
@@ -250,7 +265,7 @@ class Pipeline:
             against = None if rivals is None else rivals.take(rows)
             explainer, asked, values = self._asked(scoring.fitted, ranked, against)
             interactions = None
-            with self._naming(part, ranked, asked):
+            with part.naming(self._dataset.items, ranked, asked):
                 found = explainer.explain(part.histories, asked, values)
                 if interact:
                     chosen = PlayerPairs.events_by_features(found.players)
@@ -280,16 +295,6 @@ class Pipeline:
             ranking.scores - means[pairs.rows],
         )
 
-    @contextmanager
-    def _naming(self, askers: Askers, ranking: Ranking, asked: Pairs) -> Iterator[None]:
-        """Give a score that is no finite number the ids of its user and its item."""
-        try:
-            yield
-        except ScoreError as error:
-            named = ranking.items[np.flatnonzero(asked.items == error.item)[0]]
-            ids = (askers.ids[error.row], self._dataset.items[named])
-            raise ScoreError(error.row, int(named), error.found, ids) from None
-
     def others(self, askers: Askers, item: int, against: Iterable[Hashable] | int) -> Ranking:
         """Return what one item is held against, for the one who asks.
 
@@ -299,8 +304,7 @@ class Pipeline:
         if isinstance(against, int):
             if against < 1:
                 raise ArgumentError(f"against must be at least 1, not {against}")
-            excluded = askers.without(Candidates.shared(np.array([item])))
-            others = self._top_k(askers, against, excluded)
+            others = self._top_k(askers, against, Filters(Candidates.shared([item])))
         else:
             if isinstance(against, str | bytes):
                 raise ArgumentError(f"against must be a list of ids or a number, not {against!r}")
@@ -340,12 +344,12 @@ class Pipeline:
     def answer(
         self,
         askers: Askers,
-        ranking: Ranking,
+        ranked: Ranked,
         k: int,
         breakdowns: list[Breakdown] | None = None,
-        rivals: Ranking | None = None,
     ) -> list[Recommendations]:
         """Turn indices into ids, and all of it into answers."""
+        ranking, sources, rivals = ranked
         return recommendations_of(
             self._dataset,
             askers.ids,
@@ -354,6 +358,7 @@ class Pipeline:
             ranking.items,
             ranking.scores,
             k=k,
+            sources=sources,
             breakdowns=breakdowns,
             against=None if rivals is None else (rivals.offsets, rivals.items),
             model_id=self._fitted.model_id,

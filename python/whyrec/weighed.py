@@ -14,6 +14,7 @@ from whyrec.feedback.controls import Weights
 from whyrec.models.recommender import DotProductRecommender, ReweighableRecommender
 from whyrec.models.weighted import Weighted
 from whyrec.ranking import ItemIndex
+from whyrec.ranking.rule_book import Boosts
 from whyrec.saved import Fitted
 from whyrec.types import BoolArray, Float32Array
 
@@ -87,6 +88,15 @@ class Scoring:
             )
         explainer = fitted.explainer_config.restore(model, fitted.explainer.arrays())
         return Scoring(replace(fitted, model=model, explainer=explainer), index, kept)
+
+    def boosted(self, boosts: Boosts) -> ItemIndex:
+        """Return the index with biases that hold what is added to the scores that rank."""
+        if self.index is boosts.plain:
+            return boosts.index
+        model, changed = self.fitted.model, np.flatnonzero(boosts.values).astype(np.int32)
+        biases = model.item_biases()[changed] + boosts.values[changed]
+        vectors = np.ascontiguousarray(model.item_vectors()[changed])
+        return self.index.replaced(changed, vectors, biases)
 
     def in_catalog(self, found: Attributions) -> Attributions:
         """Return attributions whose features are counted among all that their items have."""

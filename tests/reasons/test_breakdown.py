@@ -123,7 +123,7 @@ def test_an_event_is_told_with_the_feature_that_makes_it_count_for_most() -> Non
         **dict.fromkeys(["age", "likes", "genres", "year"]),
     }
     for told, before in zip(reasons, plain, strict=True):
-        assert replace(told, partner=None, text=before.text) == before
+        assert replace(told, partner=None) == before
         assert (told.text == before.text) == (told.partner is None)
     (alien,) = [reason for reason in reasons if reason.source == 1]
     assert alien.text == (
@@ -338,6 +338,8 @@ def test_no_pairs_give_no_breakdowns() -> None:
 class Shouting:
     """A wording of another kind."""
 
+    locale: str = "en-x-shout"
+
     def history(self, label: str, **facts: Any) -> str:
         return f"MET {label} {facts['times']} {facts['against']}"
 
@@ -350,10 +352,13 @@ class Shouting:
     def item_feature(self, field: str, value: object, *, against: bool) -> str:
         return f"IT {field} {value} {against}"
 
+    def with_partner(self, said: str, field: str, value: object) -> str:
+        return f"{said} WITH {field} {value}"
+
 
 def test_another_wording_gets_all_the_facts() -> None:
-    (breakdown, _) = small_world(SMALL).reasons(wording=Shouting(), group_by="genres")
-    assert [reason.text for reason in breakdown.reasons] == [
+    (breakdown, _) = small_world(SMALL).reasons(group_by="genres")
+    assert [reason.text_in(Shouting()) for reason in breakdown.reasons] == [
         "YOU age 34 True",
         "MET Alien 2 False",
         "2 genres Comedy False",

@@ -22,29 +22,10 @@ from whyrec.reasons.recommendation import (
 )
 
 HISTORY = Reason(
-    ReasonKind.HISTORY, 7, 4.5, "purchase", 0.5, 0.5, "Because of Alien in your history", (0, 2)
+    ReasonKind.HISTORY, 7, 4.5, "purchase", 0.5, 0.5, (0, 2), label="Alien", reason_id="r1.a.b"
 )
-FEATURE = Reason(
-    ReasonKind.ITEM_FEATURE,
-    "genres",
-    "War",
-    None,
-    -0.25,
-    -0.25,
-    "Despite its genres: War",
-    (3,),
-    0.75,
-)
-ATTRIBUTE = Reason(
-    ReasonKind.USER_ATTRIBUTE,
-    "likes",
-    ("a", "b"),
-    None,
-    0.125,
-    0.125,
-    "Because of your likes",
-    (4,),
-)
+FEATURE = Reason(ReasonKind.ITEM_FEATURE, "genres", "War", None, -0.25, -0.25, (3,), 0.75)
+ATTRIBUTE = Reason(ReasonKind.USER_ATTRIBUTE, "likes", ("a", "b"), None, 0.125, 0.125, (4,))
 
 
 def recommendation(rank: int = 1, item_id: Hashable = 11, label: str = "Aliens") -> Recommendation:
@@ -102,9 +83,13 @@ def test_a_dict_holds_everything_with_ids_as_they_are() -> None:
     day = datetime.date(2024, 5, 1)
     whole = answer(recommendation(item_id=day), user_id=("a", 1))
     assert whole.to_dict() == {
+        "schema_version": 1,
+        "answer": "recommendations",
         "request_id": whole.request_id,
-        "created_at": whole.created_at.isoformat(),
+        "created_at": whole.created_at.isoformat(timespec="microseconds"),
         "model_id": "",
+        "locale": "en",
+        "tier": "shapley",
         "user_id": ("a", 1),
         "k": 10,
         "personalised": True,
@@ -121,9 +106,10 @@ def test_a_dict_holds_everything_with_ids_as_they_are() -> None:
                 "other_contribution": 0.125,
                 "efficiency_gap": 0.125,
                 "tier": "shapley",
+                "source": "model",
                 "reasons": [
                     {
-                        "reason_id": "",
+                        "reason_id": "r1.a.b",
                         "kind": "history",
                         "source": 7,
                         "value": 4.5,
@@ -131,10 +117,19 @@ def test_a_dict_holds_everything_with_ids_as_they_are() -> None:
                         "contribution": 0.5,
                         "share": 0.5,
                         "confidence": None,
-                        "text": "Because of Alien in your history",
+                        "template": "history",
+                        "parameters": {
+                            "label": "Alien",
+                            "event": "purchase",
+                            "rating": 4.5,
+                            "times": 2,
+                            "against": False,
+                        },
+                        "text": "Because you purchased Alien (rated 4.5, 2 times)",
                         "partner": None,
                         "n_players": 2,
                         "players": [0, 2],
+                        "may_object": False,
                     },
                     {
                         "reason_id": "",
@@ -145,10 +140,13 @@ def test_a_dict_holds_everything_with_ids_as_they_are() -> None:
                         "contribution": -0.25,
                         "share": -0.25,
                         "confidence": 0.75,
+                        "template": "item_feature",
+                        "parameters": {"field": "genres", "value": "War", "against": True},
                         "text": "Despite its genres: War",
                         "partner": None,
                         "n_players": 1,
                         "players": [3],
+                        "may_object": False,
                     },
                 ],
             }
@@ -168,11 +166,12 @@ def test_json_is_the_dict_where_json_knows_the_values(item_id: Hashable) -> None
 @pytest.mark.parametrize(
     ("item_id", "encoded"),
     [
-        (datetime.date(2024, 5, 1), "2024-05-01"),
-        (b"raw", "b'raw'"),
-        (("a", 1), ["a", 1]),
-        (float("nan"), None),
-        (2**70, 2**70),
+        (datetime.date(2024, 5, 1), {"type": "date", "content": ["2024-05-01"]}),
+        (b"raw", {"type": "bytes", "content": ["cmF3"]}),
+        (("a", 1), {"tuple": ["a", 1]}),
+        (float("nan"), {"type": "float", "content": ["nan"]}),
+        (2**53, {"type": "int", "content": [str(2**53)]}),
+        (range(2), {"type": "other", "content": ["range(0, 2)"]}),
     ],
 )
 def test_json_takes_any_id(item_id: Hashable, encoded: object) -> None:
@@ -255,7 +254,7 @@ def test_an_explanation_exports_all_its_reasons() -> None:
     content = explanation().to_dict()
     assert content["base_value"] == 1.0
     assert content["personalised"] is True
-    assert json.loads(explanation().to_json())["reasons"][2]["value"] == ["a", "b"]
+    assert json.loads(explanation().to_json())["reasons"][2]["value"] == {"tuple": ["a", "b"]}
 
 
 def test_a_user_without_history_is_told_so() -> None:
@@ -272,7 +271,7 @@ def test_a_user_without_history_is_told_so() -> None:
 def test_a_terminal_shows_ranks_scores_and_reasons() -> None:
     text = str(answer(recommendation()))
     assert "1 of 10 recommendations for user 'ann'" in text
-    for part in ("Aliens", "1.500", "+0.500 Because of Alien in your history", "-0.250 Despite"):
+    for part in ("Aliens", "1.500", "+0.500 Because you purchased Alien", "-0.250 Despite"):
         assert part in text
     assert "+0.125 everything else" in text
     assert "a visitor" in str(answer(user_id=None))
@@ -300,7 +299,7 @@ def test_brackets_in_labels_are_no_markup() -> None:
 
 
 def test_a_notebook_gets_everything_escaped() -> None:
-    odd = replace(HISTORY, text="<script>alert('&')</script>\nsecond line")
+    odd = replace(HISTORY, label="<script>alert('&')</script>\nsecond line")
     evil = "<b onload=x>"
     first = replace(recommendation(label=evil), reasons=(odd,))
     results: list[Recommendations | Explanation] = [
@@ -329,7 +328,7 @@ def test_a_repr_is_one_short_line() -> None:
 def test_a_recommendation_and_a_reason_print_as_lines() -> None:
     assert str(recommendation()).splitlines() == [
         "1. Aliens (1.500)",
-        "   +0.500 Because of Alien in your history",
+        "   +0.500 Because you purchased Alien (rated 4.5, 2 times)",
         "   -0.250 Despite its genres: War",
     ]
-    assert str(HISTORY) == "+0.500 Because of Alien in your history"
+    assert str(HISTORY) == "+0.500 Because you purchased Alien (rated 4.5, 2 times)"

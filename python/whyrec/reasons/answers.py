@@ -8,6 +8,7 @@ import numpy as np
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
+from whyrec.ranking.slots import SlotSource
 from whyrec.reasons.breakdown import Breakdown
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.recommendation import Recommendation, Recommendations
@@ -23,6 +24,7 @@ def recommendations_of(
     scores: Float32Array | Float64Array,
     *,
     k: int,
+    sources: Sequence[SlotSource] | None = None,
     breakdowns: Sequence[Breakdown] | None = None,
     against: tuple[Int64Array, Int32Array] | None = None,
     model_id: str = "",
@@ -37,6 +39,7 @@ def recommendations_of(
         items: int32 [n_ranked], item index, best first in each row.
         scores: [n_ranked], the logit that ranked each item.
         k: how many items were asked for.
+        sources: what put each item where it stands; None says the model.
         breakdowns: how each of the scores comes about, or how far it is above those of others;
             None answers without reasons.
         against: which others: offsets, int64 [n_rows + 1], and item indices, int32, row by row;
@@ -44,9 +47,12 @@ def recommendations_of(
         model_id: which model answers.
     """
     ranks = np.arange(len(items)) - np.repeat(offsets[:-1], np.diff(offsets)) + 1
+    sources = [SlotSource.MODEL] * len(items) if sources is None else sources
     ranked = [
-        Recommendation(rank, dataset.items[item], dataset.item_labels[item], score)
-        for rank, item, score in zip(ranks.tolist(), items.tolist(), scores.tolist(), strict=True)
+        Recommendation(rank, dataset.items[item], dataset.item_labels[item], score, source=source)
+        for rank, item, score, source in zip(
+            ranks.tolist(), items.tolist(), scores.tolist(), sources, strict=True
+        )
     ]
     if breakdowns is not None:
         tell = _explained if against is None else _held_against
@@ -110,6 +116,7 @@ def _explained(ranked: Recommendation, breakdown: Breakdown) -> Recommendation:
         # The parts add up to the score that is shown, even if the explainer's own rounds elsewhere.
         breakdown.efficiency_gap + (ranked.score - breakdown.score),
         breakdown.tier,
+        source=ranked.source,
     )
 
 

@@ -1,4 +1,4 @@
-"""From attributions to reasons: fold the players, pick the strongest, put them into words."""
+"""From attributions to reasons: fold the players, pick the strongest, say what they stand for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ from whyrec.reasons.narrator import Narrator
 from whyrec.reasons.partners import partners_of
 from whyrec.reasons.reason import Reason
 from whyrec.reasons.reason_id import Seal
-from whyrec.reasons.text import ENGLISH, Wording
 from whyrec.types import Float64Array, Int64Array
 
 
@@ -50,7 +49,6 @@ def build_reasons(
     max_reasons: int | None = None,
     group_by: str | None = None,
     interactions: Interactions | None = None,
-    wording: Wording = ENGLISH,
     seals: Sequence[Seal] | None = None,
 ) -> list[Breakdown]:
     """Break the scores of a batch of pairs down into reasons.
@@ -64,7 +62,6 @@ def build_reasons(
             share a value of it become one reason.
         interactions: of each event with each feature of every pair: a reason from history is then
             told with the feature that it goes with best. None tells it without.
-        wording: what puts the reasons into words.
         seals: of each row of histories, to name the reasons by; None leaves them without names.
 
     Raises:
@@ -90,7 +87,7 @@ def build_reasons(
         if interactions is None
         else partners_of(dataset, attributions, picked, strengths, interactions)
     )
-    narrator = Narrator(dataset, histories, attributions, wording, seals)
+    narrator = Narrator(dataset, histories, attributions, seals)
     shares = _shares(attributions, picked, strengths)
     reasons = narrator.tell(picked, strengths, shares, partners)
     return [

@@ -3,15 +3,17 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 from rich.table import Table
 
+from whyrec.reasons.contract import answer_text, open_answer, read_reasons, stamp
 from whyrec.reasons.display import NO_HISTORY, Grid
-from whyrec.reasons.export import arrow_table, json_text, pandas_frame, reason_dict, rows_of
+from whyrec.reasons.export import arrow_table, pandas_frame, reason_dict, rows_of
 from whyrec.reasons.reason import Reason
 from whyrec.reasons.request import new_request_id, now
+from whyrec.reasons.text import ENGLISH, Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,27 +73,50 @@ class Explanation:
         """What a reader must know of the answer as a whole, if anything."""
         return None if self.personalised else NO_HISTORY
 
-    def to_dict(self) -> dict[str, object]:
-        """Return everything as dicts and lists, ids as they are."""
+    def to_dict(self, wording: Wording = ENGLISH) -> dict[str, object]:
+        """Return everything as dicts and lists, ids as they are, reasons in the words given."""
         extent: dict[str, object] = {"personalised": self.personalised, "note": self.note}
         return {
-            "request_id": self.request_id,
-            "created_at": self.created_at.isoformat(),
-            "model_id": self.model_id,
+            **stamp("explanation", self, wording),
             **self._head(),
             **extent,
             "against": list(self.against),
-            "reasons": [reason_dict(reason) for reason in self.reasons],
+            "reasons": [reason_dict(reason, wording) for reason in self.reasons],
         }
 
-    def to_json(self, indent: int | None = None) -> str:
-        """Return `to_dict` as JSON; what JSON does not know, such as a date, by its str()."""
-        return json_text(self.to_dict(), indent)
+    def to_json(self, indent: int | None = None, wording: Wording = ENGLISH) -> str:
+        """Return `to_dict` as JSON, as `Recommendations.to_json` does."""
+        return answer_text(self.to_dict(wording), indent)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read back what `to_json` gave, of this version of whyrec or an older one.
+
+        Raises:
+            DataError: it is damaged, no explanation, or of a newer version.
+        """
+        answer = open_answer(text, "explanation")
+        return cls(
+            answer.value("user_id"),
+            answer.value("item_id"),
+            answer.text("label"),
+            answer.number("score"),
+            read_reasons(answer),
+            answer.number("base_value"),
+            answer.number("efficiency_gap"),
+            answer.text("tier"),
+            answer.flag("personalised"),
+            answer.optional_number("margin"),
+            answer.values("against"),
+            answer.text("model_id"),
+            answer.text("request_id"),
+            answer.time("created_at"),
+        )
 
     def to_arrow(self) -> pa.Table:
         """Return one row per reason, with the columns of `Recommendations.to_arrow` that apply."""
         rows = rows_of(self._head(), self.reasons)
-        return arrow_table(rows, leave_out=frozenset({"rank", "other_contribution"}))
+        return arrow_table(rows, leave_out=frozenset({"rank", "other_contribution", "slot"}))
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return `to_arrow` as a data frame.

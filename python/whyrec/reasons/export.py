@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from whyrec.errors import MissingDependencyError
 from whyrec.reasons.reason import Reason
+from whyrec.reasons.text import ENGLISH, Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,9 @@ _COLUMNS: dict[str, pa.DataType | None] = {
     "other_contribution": pa.float64(),
     "efficiency_gap": pa.float64(),
     "tier": pa.string(),
+    "slot": pa.string(),
     "reason": pa.int64(),
+    "reason_id": pa.string(),
     "kind": pa.string(),
     "source": pa.string(),
     "value": pa.string(),
@@ -44,8 +47,8 @@ _COLUMNS: dict[str, pa.DataType | None] = {
 """Every column of a table of results; None where the type is that of the ids."""
 
 
-def reason_dict(reason: Reason) -> dict[str, object]:
-    """Return a reason as a dict of its fields."""
+def reason_dict(reason: Reason, wording: Wording = ENGLISH) -> dict[str, object]:
+    """Return a reason as a dict of its fields, with the words of a language."""
     return {
         "reason_id": reason.reason_id,
         "kind": reason.kind.value,
@@ -55,10 +58,13 @@ def reason_dict(reason: Reason) -> dict[str, object]:
         "contribution": reason.contribution,
         "share": reason.share,
         "confidence": reason.confidence,
-        "text": reason.text,
+        "template": reason.template,
+        "parameters": reason.parameters,
+        "text": reason.text_in(wording),
         "partner": None if reason.partner is None else asdict(reason.partner),
         "n_players": reason.n_players,
         "players": list(reason.players),
+        "may_object": reason.may_object,
     }
 
 

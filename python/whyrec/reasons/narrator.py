@@ -1,4 +1,4 @@
-"""Looks up what the players of an explanation stand for, and tells it in words."""
+"""Looks up what the players of an explanation stand for."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -14,18 +14,18 @@ from whyrec.explain.attribution import Attributions, PlayerKind
 from whyrec.reasons.grouping import Picked
 from whyrec.reasons.reason import Partner, Reason, ReasonKind
 from whyrec.reasons.reason_id import About, Seal, reason_id
-from whyrec.reasons.text import Wording
 from whyrec.types import BoolArray, Float64Array, Int64Array
 
 
 class Told(NamedTuple):
-    """What a reason says, without its numbers."""
+    """What a reason says, without its numbers; the fields are those of `Reason`."""
 
     kind: ReasonKind
     source: Hashable
     value: Hashable
-    event: str | None
-    text: str
+    event: str | None = None
+    label: str | None = None
+    n_items: int | None = None
 
 
 class Narrator:
@@ -36,7 +36,6 @@ class Narrator:
         dataset: Dataset,
         histories: Histories,
         attributions: Attributions,
-        wording: Wording,
         seals: Sequence[Seal] | None = None,
     ) -> None:
         self._dataset = dataset
@@ -44,7 +43,6 @@ class Narrator:
         self._pairs = attributions.pairs
         self._players = attributions.players
         self._confidences = attributions.confidences
-        self._wording = wording
         self._seals = seals
 
     def tell(
@@ -65,7 +63,6 @@ class Narrator:
         kinds = self._players.kinds[picked.players[picked.offsets[:-1]]]
         is_shared = np.zeros(len(kinds), bool)
         is_shared[picked.shared] = True
-        against = contributions < 0
         told: dict[int, Told] = {}
         for which, tell in (
             (np.flatnonzero((kinds == PlayerKind.EVENT) & ~is_shared), self._tell_history),
@@ -74,9 +71,7 @@ class Narrator:
             (np.flatnonzero(kinds == PlayerKind.FEATURE), self._tell_features),
         ):
             if len(which):
-                told.update(
-                    zip(which.tolist(), tell(picked, which, against[which].tolist()), strict=True)
-                )
+                told.update(zip(which.tolist(), tell(picked, which), strict=True))
         firsts = self._players.offsets[picked.pairs]
         places = (picked.players - np.repeat(firsts, np.diff(picked.offsets))).tolist()
         numbers = zip(
@@ -87,11 +82,7 @@ class Narrator:
         for index, ((contribution, share, confidence), (start, end), pair) in enumerate(
             zip(numbers, spans, picked.pairs.tolist(), strict=True)
         ):
-            kind, source, value, event, text = told[index]
-            partner = partners.get(index)
-            if partner is not None:
-                text = self._wording.with_partner(text, partner.field, partner.value)
-            players = tuple(places[start:end])
+            kind, source, value, event, label, n_items = told[index]
             reasons.append(
                 Reason(
                     kind,
@@ -100,22 +91,23 @@ class Narrator:
                     event,
                     contribution,
                     share,
-                    text,
-                    players,
+                    tuple(places[start:end]),
                     confidence,
-                    partner,
-                    self._name(told[index], pair),
+                    partners.get(index),
+                    label,
+                    n_items,
+                    *self._named(told[index], pair),
                 )
             )
         return reasons
 
-    def _name(self, told: Told, pair: int) -> str:
-        """Return the reason_id of a reason, where it is known who gives it to whom."""
+    def _named(self, told: Told, pair: int) -> tuple[str, bool]:
+        """Return the reason_id of a reason, and whether its user may object to it."""
         if self._seals is None:
-            return ""
+            return "", False
+        seal = self._seals[self._pairs.rows[pair]]
         item = self._dataset.items[int(self._pairs.items[pair])]
-        about = About(told.kind, told.source, told.value, item)
-        return reason_id(about, self._seals[self._pairs.rows[pair]])
+        return reason_id(About(told.kind, told.source, told.value, item), seal), seal.may_object
 
     def _confidences_of(self, picked: Picked) -> list[float | None]:
         """Return the confidence of each group that is a single player; None for the others."""
@@ -128,18 +120,16 @@ class Narrator:
             for first, count in zip(firsts, counts.tolist(), strict=True)
         ]
 
-    def _tell_history(
-        self, picked: Picked, which: Int64Array, against: list[bool]
-    ) -> Iterator[Told]:
+    def _tell_history(self, picked: Picked, which: Int64Array) -> Iterator[Told]:
         offsets, events = self._events(picked, which)
         firsts = events[offsets[:-1]]
         kind_names = self._dataset.interactions.kind_names
         kinds = self._histories.kinds
         values = self._histories.values
         ratings = _Ratings()
-        # The same event speaks for many items; it is worded once.
-        known: dict[tuple[int, int, bool, bool, bool], Told] = {}
-        for first, item, kind, same_kind, value, same_value, times, speaks_against in zip(
+        # The same event speaks for many items; it is looked up once.
+        known: dict[tuple[int, bool, bool], Told] = {}
+        for first, item, kind, same_kind, value, same_value in zip(
             firsts.tolist(),
             self._histories.items[firsts].tolist(),
             kinds[firsts].tolist(),
@@ -147,28 +137,20 @@ class Narrator:
             values[firsts],
             # NaN, which stands for no rating, agrees with nothing.
             _agree(values[events], offsets).tolist(),
-            np.diff(offsets).tolist(),
-            against,
             strict=True,
         ):
-            key = (first, times, same_kind, same_value, speaks_against)
+            key = (first, same_kind, same_value)
             if key not in known:
-                event = (kind_names[kind] or None) if same_kind else None
-                rating = ratings[value] if same_value else None
-                text = self._wording.history(
+                known[key] = Told(
+                    ReasonKind.HISTORY,
+                    self._dataset.items[item],
+                    ratings[value] if same_value else None,
+                    (kind_names[kind] or None) if same_kind else None,
                     self._dataset.item_labels[item],
-                    event=event,
-                    rating=rating,
-                    times=times,
-                    against=speaks_against,
                 )
-                item_id = self._dataset.items[item]
-                known[key] = Told(ReasonKind.HISTORY, item_id, rating, event, text)
             yield known[key]
 
-    def _tell_groups(
-        self, picked: Picked, which: Int64Array, against: list[bool]
-    ) -> Iterator[Told]:
+    def _tell_groups(self, picked: Picked, which: Int64Array) -> Iterator[Told]:
         offsets, events = self._events(picked, which)
         groups = np.repeat(np.arange(len(which)), np.diff(offsets))
         n_catalog = len(self._dataset.items)
@@ -178,40 +160,28 @@ class Narrator:
         tokens = picked.tokens[np.argsort(picked.shared)]
         schema = self._dataset.item_features.schema
         known = {token: schema.describe(token, 1.0) for token in set(tokens.tolist())}
-        for token, count, speaks_against in zip(
-            tokens.tolist(), n_items.tolist(), against, strict=True
-        ):
-            field, value = known[token]
-            text = self._wording.history_group(field, value, n_items=count, against=speaks_against)
-            yield Told(ReasonKind.HISTORY_GROUP, field, value, None, text)
+        for token, count in zip(tokens.tolist(), n_items.tolist(), strict=True):
+            yield Told(ReasonKind.HISTORY_GROUP, *known[token], n_items=count)
 
-    def _tell_attributes(
-        self, picked: Picked, which: Int64Array, against: list[bool]
-    ) -> Iterator[Told]:
+    def _tell_attributes(self, picked: Picked, which: Int64Array) -> Iterator[Told]:
         attributes = self._histories.attributes
         rows = self._pairs.rows[picked.pairs[which]].tolist()
         fields = self._players.sources[picked.players[picked.offsets[which]]].tolist()
         known: dict[tuple[int, int], tuple[str, object]] = {}
-        for row, field, speaks_against in zip(rows, fields, against, strict=True):
+        for row, field in zip(rows, fields, strict=True):
             if (row, field) not in known:
                 known[row, field] = _attribute(attributes, row, field)
-            name, value = known[row, field]
-            text = self._wording.user_attribute(name, value, against=speaks_against)
-            yield Told(ReasonKind.USER_ATTRIBUTE, name, value, None, text)
+            yield Told(ReasonKind.USER_ATTRIBUTE, *known[row, field])
 
-    def _tell_features(
-        self, picked: Picked, which: Int64Array, against: list[bool]
-    ) -> Iterator[Told]:
+    def _tell_features(self, picked: Picked, which: Int64Array) -> Iterator[Told]:
         features = self._dataset.item_features
         starts = features.offsets[self._pairs.items[picked.pairs[which]]]
         positions = starts + self._players.sources[picked.players[picked.offsets[which]]]
         known: dict[int, tuple[str, object]] = {}
-        for position, speaks_against in zip(positions.tolist(), against, strict=True):
+        for position in positions.tolist():
             if position not in known:
                 known[position] = described(features, position)
-            name, value = known[position]
-            text = self._wording.item_feature(name, value, against=speaks_against)
-            yield Told(ReasonKind.ITEM_FEATURE, name, value, None, text)
+            yield Told(ReasonKind.ITEM_FEATURE, *known[position])
 
     def _events(self, picked: Picked, which: Int64Array) -> tuple[Int64Array, Int64Array]:
         """Return the offsets and the events, as positions in the histories, of some groups."""

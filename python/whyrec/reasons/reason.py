@@ -4,6 +4,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from whyrec.reasons.text import ENGLISH, Wording
+
 
 class ReasonKind(StrEnum):
     """Where a reason comes from."""
@@ -57,9 +59,6 @@ class Reason:
     share: float
     """The contribution over the sum of the absolute contributions of all players, from −1 to 1."""
 
-    text: str
-    """The reason in words."""
-
     players: tuple[int, ...] = field(repr=False)
     """The players that fold into it, as positions among the players of the pair, rising."""
 
@@ -72,13 +71,66 @@ class Reason:
     partner: Partner | None = None
     """The item's feature that it goes with best; None unless asked for, and where there is none."""
 
+    label: str | None = None
+    """What people call the item of the history; None outside history and for groups."""
+
+    n_items: int | None = None
+    """How many items of the history are in a group; None where it is no group."""
+
     reason_id: str = ""
     """What names it, see `whyrec.reasons.reason_id`; empty where no model and user are known."""
+
+    may_object: bool = False
+    """Whether the user may object to it: nothing keeps the objection of a visitor without an id."""
 
     @property
     def n_players(self) -> int:
         """How many players fold into it."""
         return len(self.players)
+
+    @property
+    def template(self) -> str:
+        """What names the sentence, the same in every language."""
+        return self.kind.value
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What the sentence is filled with: the arguments of the method of `Wording` of its name.
+
+        A partner is told by itself, after the sentence.
+        """
+        against = self.contribution < 0
+        match self.kind:
+            case ReasonKind.HISTORY:
+                return {
+                    "label": self.label or str(self.source),
+                    "event": self.event,
+                    "rating": self.value,
+                    "times": self.n_players,
+                    "against": against,
+                }
+            case ReasonKind.HISTORY_GROUP:
+                told: dict[str, object] = {"field": self.source, "value": self.value}
+                return {**told, "n_items": self.n_items, "against": against}
+            case _:
+                return {"field": self.source, "value": self.value, "against": against}
+
+    @property
+    def text(self) -> str:
+        """The reason in English words."""
+        return self.text_in(ENGLISH)
+
+    def text_in(self, wording: Wording) -> str:
+        """Return the reason in the words of a language.
+
+        >>> from whyrec.reasons.german import GERMAN
+        >>> Reason(ReasonKind.USER_ATTRIBUTE, "age", 34, None, 0.5, 0.5, (4,)).text_in(GERMAN)
+        'Wegen deiner Angabe age: 34'
+        """
+        said: str = getattr(wording, self.template)(**self.parameters)
+        if self.partner is None:
+            return said
+        return wording.with_partner(said, self.partner.field, self.partner.value)
 
     def __str__(self) -> str:
         return f"{self.contribution:+.3f} {self.text}"

@@ -37,12 +37,14 @@ class Seal:
 
     model: str
     user: str
+    may_object: bool
+    """Whether the user has an id, by which an objection can be kept."""
 
     @classmethod
     def of(cls, model_id: str, user_id: Hashable | None) -> Self:
         """Return the digests that go into each reason_id; user_id is None for a visitor."""
         user = "" if user_id is None else _text(user_id)
-        return cls(_digest(model_id), _digest(f"{model_id}\n{user}"))
+        return cls(_digest(model_id), _digest(f"{model_id}\n{user}"), user_id is not None)
 
 
 def reason_id(about: About, seal: Seal) -> str:

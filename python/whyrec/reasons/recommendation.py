@@ -3,15 +3,18 @@
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Self, overload
 
 import pyarrow as pa
 from rich.table import Table
 
+from whyrec.ranking.slots import SlotSource
+from whyrec.reasons.contract import Fields, answer_text, open_answer, read_reasons, stamp
 from whyrec.reasons.display import NO_HISTORY, Grid
-from whyrec.reasons.export import arrow_table, json_text, pandas_frame, reason_dict, rows_of
+from whyrec.reasons.export import arrow_table, pandas_frame, reason_dict, rows_of
 from whyrec.reasons.reason import Reason
 from whyrec.reasons.request import new_request_id, now
+from whyrec.reasons.text import ENGLISH, Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +61,29 @@ class Recommendation:
     It is then the margin, not the score, that base value and contributions add up to.
     """
 
-    def to_dict(self) -> dict[str, object]:
-        """Return all fields, ids as they are, reasons as dicts."""
-        return {**self._head(), "reasons": [reason_dict(reason) for reason in self.reasons]}
+    source: SlotSource = SlotSource.MODEL
+    """What put the item where it stands."""
+
+    def to_dict(self, wording: Wording = ENGLISH) -> dict[str, object]:
+        """Return all fields, ids as they are, reasons as dicts with the words of a language."""
+        reasons = [reason_dict(reason, wording) for reason in self.reasons]
+        return {**self._head(), "source": self.source.value, "reasons": reasons}
+
+    @classmethod
+    def _of(cls, told: Fields) -> Self:
+        return cls(
+            told.whole("rank"),
+            told.value("item_id"),
+            told.text("label"),
+            told.number("score"),
+            read_reasons(told),
+            told.optional_number("base_value"),
+            told.optional_number("other_contribution"),
+            told.optional_number("efficiency_gap"),
+            told.optional_text("tier"),
+            told.optional_number("margin"),
+            told.choice("source", SlotSource),
+        )
 
     def _head(self) -> dict[str, object]:
         return {
@@ -129,23 +152,49 @@ class Recommendations(Sequence[Recommendation]):
     def __iter__(self) -> Iterator[Recommendation]:
         return iter(self.recommendations)
 
-    def to_dict(self) -> dict[str, object]:
-        """Return everything as dicts and lists, ids as they are."""
+    @property
+    def tier(self) -> str | None:
+        """Which explainer found the contributions; None without reasons and without items."""
+        return self[0].tier if self.recommendations else None
+
+    def to_dict(self, wording: Wording = ENGLISH) -> dict[str, object]:
+        """Return everything as dicts and lists, ids as they are, reasons in the words given."""
         return {
-            "request_id": self.request_id,
-            "created_at": self.created_at.isoformat(),
-            "model_id": self.model_id,
+            **stamp("recommendations", self, wording),
+            "tier": self.tier,
             "user_id": self.user_id,
             "k": self.k,
             "personalised": self.personalised,
             "note": self.note,
             "against": list(self.against),
-            "recommendations": [each.to_dict() for each in self.recommendations],
+            "recommendations": [each.to_dict(wording) for each in self.recommendations],
         }
 
-    def to_json(self, indent: int | None = None) -> str:
-        """Return `to_dict` as JSON; what JSON does not know, such as a date, by its str()."""
-        return json_text(self.to_dict(), indent)
+    def to_json(self, indent: int | None = None, wording: Wording = ENGLISH) -> str:
+        """Return `to_dict` as JSON that `whyrec.answer_schema()` describes.
+
+        Ids and values keep their types; one of a type that nothing is known of is kept as text.
+        """
+        return answer_text(self.to_dict(wording), indent)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read back what `to_json` gave, of this version of whyrec or an older one.
+
+        Raises:
+            DataError: it is damaged, no recommendations, or of a newer version.
+        """
+        answer = open_answer(text, "recommendations")
+        return cls(
+            answer.value("user_id"),
+            tuple(map(Recommendation._of, answer.parts("recommendations"))),
+            answer.whole("k"),
+            answer.flag("personalised"),
+            answer.values("against"),
+            answer.text("model_id"),
+            answer.text("request_id"),
+            answer.time("created_at"),
+        )
 
     def to_arrow(self) -> pa.Table:
         """Return one row per reason, or per recommendation where there are no reasons.
@@ -208,7 +257,9 @@ def recommendations_to_arrow(batch: Iterable[Recommendations]) -> pa.Table:
         row
         for answer in batch
         for each in answer
-        for row in rows_of({"user_id": answer.user_id, **each._head()}, each.reasons)
+        for row in rows_of(
+            {"user_id": answer.user_id, **each._head(), "slot": each.source.value}, each.reasons
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""The words of reasons: a protocol for any language, and plain English."""
+"""The words of reasons, found when they are read: a protocol for any language, and English."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,11 @@ from typing import Protocol
 
 class Wording(Protocol):
     """Puts reasons into words; `against` says that a reason speaks against the item."""
+
+    @property
+    def locale(self) -> str:
+        """The language, as a tag of BCP 47 such as "de"."""
+        ...
 
     def history(
         self, label: str, *, event: str | None, rating: float | None, times: int, against: bool
@@ -79,12 +84,14 @@ class English:
     longest_list: int = 4
     """How many values of an attribute are named before the rest is only counted."""
 
+    locale: str = "en"
+
     def history(
         self, label: str, *, event: str | None, rating: float | None, times: int, against: bool
     ) -> str:
         """Word an item of the history: "Because you purchased Alien (1979)"."""
         verb = None if event is None else self.verbs.get(event)
-        rated = "" if rating is None else _plain(rating)
+        rated = "" if rating is None else shown(rating)
         notes = []
         if verb is None:
             said = f"{_because_of(against)} {label} in your history"
@@ -119,11 +126,7 @@ class English:
         return f"{said}, all the more since this has {field}: {self._named(value)}"
 
     def _named(self, value: object) -> str:
-        if not isinstance(value, tuple):
-            return _plain(value)
-        named = [_plain(each) for each in value[: self.longest_list]]
-        more = len(value) - len(named)
-        return ", ".join(named) + (f" and {more} more" if more else "")
+        return named(value, self.longest_list, " and {} more")
 
 
 ENGLISH = English()
@@ -133,7 +136,16 @@ def _because_of(against: bool) -> str:
     return "Despite" if against else "Because of"
 
 
-def _plain(value: object) -> str:
+def named(value: object, longest: int, more: str) -> str:
+    """Show a value, or the first of several; more, with {} for how many, counts the rest."""
+    if not isinstance(value, tuple):
+        return shown(value)
+    first = [shown(each) for each in value[:longest]]
+    n_more = len(value) - len(first)
+    return ", ".join(first) + (more.format(n_more) if n_more else "")
+
+
+def shown(value: object) -> str:
     """Show a number with what a person needs of it: two decimals, four digits where small."""
     return _number(value) if isinstance(value, float) else str(value)
 
