@@ -1,6 +1,7 @@
 """The command line: each command answers as the SDK does, and refuses in one line."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -236,6 +237,43 @@ def test_evaluate_is_the_answer_of_the_sdk(files: Path, saved: Path, sdk: SDK) -
     assert answered("evaluate", saved, later, "-k", "5") == f"{expected}\n"
 
 
+def test_what_is_recorded_counts_and_can_be_seen_and_forgotten(saved: Path, tmp_path: Path) -> None:
+    place = tmp_path / "model"
+    shutil.copytree(saved, place)
+    events = tmp_path / "events.csv"
+    lines = ["user_id,item_id,timestamp,event_id", "new,i3,1700000000,a", "new,i4,1700000001,b"]
+    events.write_text("\n".join([*lines, "7,i5,1700000002,c"]))
+    assert answered("record", place, events) == f"3 new events recorded in {place}\n"
+    assert answered("record", place, events) == f"0 new events recorded in {place}\n"
+    answer = json.loads(answered("recommend", place, "new", "-k", "2", "--json"))
+    assert answer["personalised"]
+
+    shown = answered("history", place, "new")
+    assert "2 events of user 'new'" in shown
+    assert "2023-11-14 22:13" in shown
+    history = json.loads(answered("history", place, "new", "--json"))
+    assert [(each["item_id"], each["event_id"]) for each in history] == [("i3", "a"), ("i4", "b")]
+    assert "1 event of user '7'" in answered("history", place, "7")
+
+    sdk = SDK.load(place)
+    reason_id = answer["recommendations"][0]["reasons"][0]["reason_id"]
+    control = sdk.object_to("new", reason_id)
+    sdk.store.close()
+    assert "event" in answered("controls", place, "new")
+    (listed,) = json.loads(answered("controls", place, "new", "--json"))
+    assert (listed["event_id"], listed["source"]) == (control.event_id, control.source)
+
+    asked = CliRunner().invoke(commands.app, ["forget", str(place), "new"], input="n\n")
+    assert asked.exit_code == 1
+    assert "erase all" in asked.stdout
+    assert len(json.loads(answered("history", place, "new", "--json"))) == 2
+    told = answered("forget", place, "new", "--yes")
+    assert told.startswith("erased of user 'new': 2 events, 1 controls")
+    assert "unknown user: 'new'" in refused("recommend", place, "new")
+    assert "only another fit removes" in answered("forget", place, "u2", "--yes")
+    assert "unknown user: 'u2'" in refused("history", place, "u2")
+
+
 def test_a_typed_id_is_looked_up_as_text_and_then_as_a_number(tmp_path: Path) -> None:
     path = tmp_path / "events.parquet"
     pl.DataFrame({"user_id": [1, 1, 2, 2], "item_id": [10, 11, 11, 12]}).write_parquet(path)
@@ -247,8 +285,13 @@ def test_a_typed_id_is_looked_up_as_text_and_then_as_a_number(tmp_path: Path) ->
     explanation = json.loads(answered("explain", numbers, "2", "10", "--json"))
     assert (explanation["user_id"], explanation["item_id"]) == (2, 10)
     assert "unknown user: '3'" in refused("recommend", numbers, "3")
+    later = tmp_path / "later.csv"
+    later.write_text("user_id,item_id\n3,10")
+    answered("record", numbers, later)
+    assert json.loads(answered("recommend", numbers, "3", "--json"))["user_id"] == 3
     assert "unknown item: '99'" in refused("explain", numbers, "1", "99")
 
+    answered("forget", numbers, "3", "--yes")
     texts = ["1", "1", "02", "02"]
     pl.DataFrame({"user_id": texts, "item_id": ["10", "a", "a", "b"]}).write_parquet(path)
     answered("fit", path, "--out", numbers, "--model", "ease", "--quiet")

@@ -31,9 +31,9 @@ from whyrec import (
     UnknownUserError,
     WhyrecError,
 )
+from whyrec.askers import Askers
 from whyrec.data.split import hold_out_users
 from whyrec.datasets import synthetic
-from whyrec.pipeline import Askers
 
 WORLD = synthetic(seed=5, n_users=40, n_items=30, n_events_per_user=8)
 ITEM_IDS = set(WORLD.item_ids)

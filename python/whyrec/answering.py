@@ -1,10 +1,13 @@
 """What a fitted SDK is asked: its verbs that answer, and change nothing."""
 
 from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol, TypedDict, Unpack, overload
 
 import numpy as np
 
+from whyrec.askers import Askers, Telling
 from whyrec.data.dataset import Dataset
 from whyrec.data.events import read_held_out
 from whyrec.data.field_table import Where
@@ -15,8 +18,10 @@ from whyrec.errors import ArgumentError
 from whyrec.evaluate.accuracy import Evaluation, read_cutoffs
 from whyrec.evaluate.faithfulness import Faithfulness, faithfulness
 from whyrec.explain import Explainer, ExplainerConfig, ShapleyConfig
+from whyrec.feedback import Store
+from whyrec.feedback.attached import AttachedStore
 from whyrec.models import Recommender
-from whyrec.pipeline import Askers, Pipeline, Telling
+from whyrec.pipeline import Pipeline
 from whyrec.ranking import Rules
 from whyrec.reasons.answers import explanation_of
 from whyrec.reasons.explanation import Explanation
@@ -57,10 +62,19 @@ class ChoicesAndReasons(Choices, total=False):
 class Answering:
     """The verbs of an SDK that answer: for a user or a visitor, and about the whole."""
 
-    def __init__(self, fitted: Fitted) -> None:
+    def __init__(
+        self, fitted: Fitted, *, store: Store | None = None, directory: Path | None = None
+    ) -> None:
+        """Take what was fitted, where feedback is kept, and where the SDK itself is saved.
+
+        Without a store, feedback is in a file of that directory, if there is one.
+        """
         self._fitted = fitted
         self._dataset = fitted.dataset
         self._pipeline = Pipeline(fitted)
+        self._feedback = AttachedStore(store, directory)
+        self._saved_in = set() if directory is None else {directory}
+        self._forgetting = Lock()
 
     def __repr__(self) -> str:
         model, explainer = type(self._fitted.model).__name__, type(self._fitted.explainer).__name__
@@ -368,7 +382,7 @@ class Answering:
 
     def _look_up(self, user: object) -> Askers:
         ids: Any = user if _is_several(user) else [user]
-        return self._pipeline.look_up(ids)
+        return self._pipeline.look_up(ids, self._feedback.to_read())
 
 
 def _is_several(user: object) -> bool:

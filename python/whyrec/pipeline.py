@@ -1,24 +1,29 @@
 """The main call, step by step: ids, histories, ranked items, attributions, reasons."""
 
+import copy
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
+from whyrec.askers import Askers, Telling
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.interactions import Interactions as Events
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows
-from whyrec.data.wording import count, some
+from whyrec.data.vocabulary import as_ids
 from whyrec.errors import ArgumentError, ScoreError, UnknownUserError
 from whyrec.evaluate.accuracy import Evaluation, accuracy, beyond_accuracy
 from whyrec.explain import Attributions, Explainer, Interactions, PlayerPairs
 from whyrec.explain.explainer import interacting
 from whyrec.explain.margin import Rivals, margin_over
+from whyrec.feedback import Store
+from whyrec.feedback.controls import Weights
+from whyrec.feedback.memory import Memory
 from whyrec.models import TwoStageRecommender
-from whyrec.ranking import Candidates, Filters, ItemIndex, Ranking, Rules, retrieve
+from whyrec.ranking import Candidates, Filters, Ranking, Rules, retrieve
 from whyrec.ranking.rule_book import Boosts, Ranked, RuleBook
 from whyrec.ranking.rules import demand_whole
 from whyrec.reasons.answers import recommendations_of
@@ -27,64 +32,50 @@ from whyrec.reasons.reason_id import Seal
 from whyrec.reasons.recommendation import Recommendations
 from whyrec.saved import Fitted
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
+from whyrec.weighed import Scoring, can_weigh
 
 _USERS_AT_ONCE, _USERS_WITH_RIVALS = 1_024, 128
 """Users whose attributions are held in memory together; the vectors of rivals take more."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Askers:
-    """Who is answered: an id each, None for a visitor, and a history each."""
-
-    ids: Sequence[Hashable | None]
-    histories: Histories
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def take(self, rows: Int64Array) -> "Askers":
-        """Return those asked for, in the order asked for."""
-        return Askers([self.ids[row] for row in rows.tolist()], self.histories.take(rows))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """How reasons are told; see `SDK.recommend_with_reasons`."""
-
-    max_reasons: int | None = None
-    group_by: str | None = None
-    interactions: bool = False
+_KEPT = 64
+"""Wishes of users for which what scores is kept ready."""
 
 
 class Pipeline:
     """What each verb of the SDK is composed of."""
 
     def __init__(self, fitted: Fitted) -> None:
-        self._fitted, self._dataset, self._model = fitted, fitted.dataset, fitted.model
-        vectors, biases = self._model.item_vectors(), self._model.item_biases()
-        bad = np.flatnonzero(~(np.isfinite(vectors).all(axis=1) & np.isfinite(biases)))
-        if len(bad):
-            raise ArgumentError(
-                f"{type(self._model).__name__}: the vectors or biases of {count(len(bad), 'item')} "
-                f"are not finite: {some(self._dataset.items[each] for each in bad.tolist())}"
-            )
-        self._index = ItemIndex(vectors, biases)
-        self.rule_book = RuleBook(self._dataset, self._model, self._index)
+        self._serve(Scoring.of(fitted))
 
-    def look_up(self, ids: Iterable[Hashable]) -> Askers:
-        """Turn ids into histories.
+    def _serve(self, scoring: Scoring) -> None:
+        self._fitted, self._dataset = scoring.fitted, scoring.fitted.dataset
+        # What many users want alike is made once.
+        self._weighed = lru_cache(_KEPT)(scoring.weighed)
+        self.memory = Memory(self._dataset, fractions=can_weigh(self._fitted))
+        self.rule_book = RuleBook(self._dataset, self._fitted.model, scoring.index)
+
+    def fitted_on(self, dataset: Dataset) -> "Pipeline":
+        """Return the same over other users: what scores knows none of them by name."""
+        other = copy.copy(self)
+        other._serve(self._weighed(Weights()).fitted_on(dataset))
+        return other
+
+    def look_up(self, ids: Iterable[Hashable], store: Store | None = None) -> Askers:
+        """Turn ids into histories, those of the data set with what a store has recorded since.
 
         Raises:
             UnknownUserError: an id is unknown.
+            StoreError: the store cannot be read.
         """
         try:
-            indices = self._dataset.users.indices_of(ids)
+            if store is not None:
+                return Askers.of(self.memory.recall(as_ids(ids), store))
+            return self.users(self._dataset.users.indices_of(ids))
         except UnknownUserError as error:
             raise UnknownUserError(
                 f"{error}; a visitor without an id is answered by "
                 "recommend_for(history=…, attributes=…)"
             ) from None
-        return self.users(indices)
 
     def users(self, indices: Int64Array) -> Askers:
         """Return users by their indices, int64 [n_users]."""
@@ -103,27 +94,52 @@ class Pipeline:
     def _top_k(
         self, askers: Askers, k: int, filters: Filters, boosts: Boosts | None = None
     ) -> Ranking:
+        """Rank for each of those who ask by what they want to count."""
+        excluded = askers.without(filters.gone, filters.include_seen)
+        return Ranking.stacked(
+            [
+                self._best(
+                    self._weighed(weights),
+                    askers.take(rows),
+                    k,
+                    replace(filters, gone=excluded.take(rows)),
+                    boosts,
+                )
+                for rows, weights in askers.alike()
+            ]
+        )
+
+    def _best(
+        self, scoring: Scoring, askers: Askers, k: int, filters: Filters, boosts: Boosts | None
+    ) -> Ranking:
         """Rank by the vectors, and where there are two stages, what is retrieved by the second.
 
         The second stage ranks at least k items, so that no other score is among its own.
         """
-        model, queries = self._model, self._queries(askers)
-        index = self._index if boosts is None else boosts.index
+        model, queries = scoring.fitted.model, self._queries(scoring, askers)
+        index = scoring.index if boosts is None else scoring.boosted(boosts)
         if k < 1 or not isinstance(model, TwoStageRecommender):
-            return filters.top_k(index, askers.histories, queries, k)
+            return filters.top_k(index, queries, k)
         found = retrieve(index, model, askers.histories, queries, k, filters)
-        scores = self._scores(askers, found, queries)
+        scores = self._scored(scoring, askers, found, queries)
         return found.reordered(scores if boosts is None else scores + boosts.values[found.items], k)
 
-    def _scores(
-        self, askers: Askers, ranking: Ranking, queries: Float32Array | None = None
-    ) -> Float32Array:
+    def _scores(self, askers: Askers, ranking: Ranking) -> Float32Array:
         """Return float32 [n_ranked]: what the model scores, whatever has ranked."""
-        model, pairs = self._model, ranking.pairs()
-        queries = self._queries(askers) if queries is None else queries
+        parts = []
+        for rows, weights in askers.alike():
+            scoring, part = self._weighed(weights), askers.take(rows)
+            queries = self._queries(scoring, part)
+            parts.append(self._scored(scoring, part, ranking.take(rows), queries))
+        return np.concatenate(parts)
+
+    def _scored(
+        self, scoring: Scoring, askers: Askers, ranking: Ranking, queries: Float32Array
+    ) -> Float32Array:
+        model, pairs = scoring.fitted.model, ranking.pairs()
         if not isinstance(model, TwoStageRecommender):
-            return self._index.scores(queries, pairs)
-        with self._naming(askers, ranking, pairs):
+            return scoring.index.scores(queries, pairs)
+        with askers.naming(self._dataset.items, ranking, pairs):
             return model.pair_scores(askers.histories, pairs, queries)
 
     def rank_with_rivals(
@@ -162,7 +178,8 @@ class Pipeline:
         if rules is None:
             ranking, rivals = ranking.parted(k)
         else:
-            rivals = self._top_k(askers, against, filters.without(askers.histories, ranking))
+            gone = askers.without(filters.gone, filters.include_seen)
+            rivals = self._top_k(askers, against, filters.without(gone, ranking))
         return Ranked.beside(ranking, sources[: len(ranking.items)], rivals, askers.ids)
 
     def score(self, askers: Askers, items: Int32Array) -> Ranking:
@@ -171,11 +188,11 @@ class Pipeline:
         Raises:
             ScoreError: the query vector is not finite, and so no score is.
         """
-        asked = Ranking(np.array([0, len(items)], np.int64), items, np.zeros(0, np.float32))
+        asked = Ranking(np.array([0, len(items)]), items, np.zeros(len(items), np.float32))
         return replace(asked, scores=self._scores(askers, asked))
 
-    def _queries(self, askers: Askers) -> Float32Array:
-        queries = self._model.query_vectors(askers.histories)
+    def _queries(self, scoring: Scoring, askers: Askers) -> Float32Array:
+        queries = scoring.fitted.model.query_vectors(askers.histories)
         bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
         if len(bad):
             row = int(bad[0])
@@ -197,7 +214,7 @@ class Pipeline:
     def explain_by(self, askers: Askers, ranking: Ranking, explainer: Explainer) -> Attributions:
         """Have ranked items explained by any explainer, all at once."""
         pairs = ranking.pairs()
-        with self._naming(askers, ranking, pairs):
+        with askers.naming(self._dataset.items, ranking, pairs):
             return explainer.explain(askers.histories, pairs, ranking.scores.astype(np.float64))
 
     def break_down(
@@ -236,13 +253,13 @@ class Pipeline:
     ) -> Iterator[tuple[Askers, Attributions, Interactions | None]]:
         """Explain scores, or how far they are above those of rivals, some users at a time."""
         n_at_once = _USERS_AT_ONCE if rivals is None else _USERS_WITH_RIVALS
-        for start in range(0, len(ranking), n_at_once):
-            rows = np.arange(start, min(start + n_at_once, len(ranking)))
+        for rows, weights in askers.alike(n_at_once):
+            scoring = self._weighed(weights)
             part, ranked = askers.take(rows), ranking.take(rows)
             against = None if rivals is None else rivals.take(rows)
-            explainer, asked, values = self._asked(ranked, against)
+            explainer, asked, values = self._asked(scoring.fitted, ranked, against)
             interactions = None
-            with self._naming(part, ranked, asked):
+            with part.naming(self._dataset.items, ranked, asked):
                 found = explainer.explain(part.histories, asked, values)
                 if interact:
                     chosen = PlayerPairs.events_by_features(found.players)
@@ -252,17 +269,17 @@ class Pipeline:
             if rivals is not None:
                 # Confidences are learned from scores, not from margins.
                 found = replace(found, pairs=ranked.pairs(), confidences=None)
-            yield part, found, interactions
+            yield part, scoring.in_catalog(found), interactions
 
     def _asked(
-        self, ranking: Ranking, rivals: Ranking | None
+        self, fitted: Fitted, ranking: Ranking, rivals: Ranking | None
     ) -> tuple[Explainer, Pairs, Float64Array]:
         """Return what to ask, of whom: about the scores, or about a game of margins over rivals."""
-        pairs, fitted = ranking.pairs(), self._fitted
+        pairs = ranking.pairs()
         if rivals is None:
             return fitted.explainer, pairs, ranking.scores.astype(np.float64)
         offsets, places = gather_rows(rivals.offsets, pairs.rows)
-        game = margin_over(self._model, pairs.items, Rivals(offsets, rivals.items[places]))
+        game = margin_over(fitted.model, pairs.items, Rivals(offsets, rivals.items[places]))
         of_row = np.repeat(np.arange(len(rivals)), np.diff(rivals.offsets))
         sums = np.bincount(of_row, rivals.scores, minlength=len(rivals))
         means = sums / np.diff(rivals.offsets).clip(1)
@@ -271,16 +288,6 @@ class Pipeline:
             Pairs(pairs.rows, np.arange(len(pairs), dtype=np.int32)),
             ranking.scores - means[pairs.rows],
         )
-
-    @contextmanager
-    def _naming(self, askers: Askers, ranking: Ranking, asked: Pairs) -> Iterator[None]:
-        """Give a score that is no finite number the ids of its user and its item."""
-        try:
-            yield
-        except ScoreError as error:
-            named = ranking.items[np.flatnonzero(asked.items == error.item)[0]]
-            ids = (askers.ids[error.row], self._dataset.items[named])
-            raise ScoreError(error.row, int(named), error.found, ids) from None
 
     def others(self, askers: Askers, item: int, against: Iterable[Hashable] | int) -> Ranking:
         """Return what one item is held against, for the one who asks.

@@ -1,10 +1,12 @@
 """A fitted SDK as named parts, and back: data, model and explainer with their settings."""
 
+import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ from whyrec.models import (
     TwoTowerConfig,
     WrappedConfig,
 )
-from whyrec.storage import Arrays, Document, JsonValue, Loaded, Part, Table
+from whyrec.storage import Arrays, Document, JsonValue, Loaded, Part, Table, amend_directory
 
 _MODELS: dict[str, type[RestorableConfig]] = {
     "two_tower": TwoTowerConfig,
@@ -85,16 +87,19 @@ class Fitted:
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:32]
 
+    def fitted_on(self, dataset: Dataset) -> "Fitted":
+        """Return the same with other users in its data set; the model stays what it is."""
+        other = copy.copy(self)  # with its model_id
+        object.__setattr__(other, "dataset", dataset)
+        return other
+
     def parts(self) -> tuple[dict[str, Part], dict[str, JsonValue]]:
         """Return what to store, and the settings that describe it.
 
         Raises:
             ArgumentError: a model or an explainer is of a kind that cannot be stored.
         """
-        parts: dict[str, Part] = {
-            name: Table(table) for name, table in self.dataset.to_tables().items()
-        }
-        parts["dataset"] = Document(self.dataset.to_json())
+        parts = _dataset_parts(self.dataset)
         parts["model"] = Arrays(self.model.arrays())
         parts["explainer"] = Arrays(self.explainer.arrays())
         return parts, {
@@ -110,10 +115,7 @@ class Fitted:
             ArgumentError: a model is given where one is stored, or none where none is.
             StorageError: a part is missing or does not fit the others.
         """
-        state = loaded.document("dataset")
-        if not isinstance(state, Mapping):
-            raise StorageError(f'{loaded.path}: part "dataset" holds no JSON object')
-        dataset = Dataset.from_storage({name: loaded.table(name) for name in _TABLES}, state)
+        dataset = _dataset(loaded)
         model_config = _model_config(loaded, model)
         explainer_config = _config(_EXPLAINERS, loaded, "explainer")
         try:
@@ -153,6 +155,34 @@ def _model_config(loaded: Loaded, given: RestorableConfig | None) -> RestorableC
             f"{loaded.path}: what was saved is {wanted.__name__}(…), not {type(given).__name__}(…)"
         )
     return given
+
+
+def erase_user(path: Path, user: Hashable) -> None:
+    """Erase a user from the data set of a saved SDK, whichever that is by now; the model stays.
+
+    Raises:
+        StorageError: what is there is damaged or of a newer schema, or the disk fails.
+    """
+
+    def amend(loaded: Loaded) -> dict[str, Part]:
+        dataset = _dataset(loaded)
+        if user not in dataset.users:
+            return {}
+        return _dataset_parts(dataset.without_user(user))
+
+    amend_directory(path, amend)
+
+
+def _dataset_parts(dataset: Dataset) -> dict[str, Part]:
+    parts: dict[str, Part] = {name: Table(table) for name, table in dataset.to_tables().items()}
+    return {**parts, "dataset": Document(dataset.to_json())}
+
+
+def _dataset(loaded: Loaded) -> Dataset:
+    state = loaded.document("dataset")
+    if not isinstance(state, Mapping):
+        raise StorageError(f'{loaded.path}: part "dataset" holds no JSON object')
+    return Dataset.from_storage({name: loaded.table(name) for name in _TABLES}, state)
 
 
 def _values(config: Any) -> Any:

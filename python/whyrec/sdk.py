@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Literal, Self, TypedDict, Unpack
 
 from numpy.typing import ArrayLike
 
-from whyrec.answering import Answering
 from whyrec.data.dataset import Dataset
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.fields import Field
 from whyrec.explain import ExplainerConfig
+from whyrec.feedback import Store
 from whyrec.fitting import fit_all, fit_factors, known_items, model_settings
+from whyrec.listening import Listening
 from whyrec.models import (
     DeepRankerConfig,
     Encoder,
@@ -36,7 +38,7 @@ class Reading(TypedDict, total=False):
     unknown_items: Literal["error", "drop"]
 
 
-class SDK(Answering):
+class SDK(Listening):
     """A recommender and its explainer, fitted on what an application knows.
 
     >>> import whyrec
@@ -64,6 +66,7 @@ class SDK(Answering):
         ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
         training: TrainingConfig | None = None,
+        store: Store | None = None,
         progress: bool = True,
     ) -> Self:
         """Read tables, train a recommender on them, and then its explainer.
@@ -89,6 +92,7 @@ class SDK(Answering):
                 sum over events, and `NetworkConfig()` for any other recommender.
             training: on which device training runs, what it logs, and where it keeps what a fit
                 that is killed can go on from; see `TrainingConfig`.
+            store: where feedback is kept; None keeps it beside the model, once that is saved.
             progress: whether to show progress bars.
 
         Raises:
@@ -114,6 +118,7 @@ class SDK(Answering):
             ranker=ranker,
             explainer=explainer,
             training=training,
+            store=store,
             progress=progress,
         )
 
@@ -126,6 +131,7 @@ class SDK(Answering):
         ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
         training: TrainingConfig | None = None,
+        store: Store | None = None,
         progress: bool = True,
     ) -> Self:
         """Do what `fit` does from a data set that is read already, such as a part of a split."""
@@ -137,7 +143,8 @@ class SDK(Answering):
                 explainer=explainer,
                 training=training,
                 progress=progress,
-            )
+            ),
+            store=store,
         )
 
     @classmethod
@@ -236,14 +243,17 @@ class SDK(Answering):
         """Save everything as a directory, in place of what was saved there before.
 
         Of a model that was wrapped, the data and the explainer are saved; the model itself is the
-        application's, and is given again at load.
-
-        A save that fails or is interrupted leaves the one before it as it was.
+        application's, and is given again at load. A save that fails or is interrupted leaves the
+        one before it as it was. Feedback that is there already stays, and counts; an SDK that was
+        loaded, or has a store, goes on with its own.
 
         Raises:
             StorageError: a directory with other content, ids that cannot be stored, a failing disk.
         """
         save_directory(path, *self._fitted.parts())
+        directory = Path(path).resolve()
+        self._feedback = self._feedback.beside(directory)
+        self._saved_in = {*self._saved_in, directory}
 
     @classmethod
     def load(
@@ -251,12 +261,14 @@ class SDK(Answering):
         path: str | os.PathLike[str],
         *,
         model: Encoder | ScoringFunction | RecommenderConfig | None = None,
+        store: Store | None = None,
     ) -> Self:
         """Load what `save` wrote; it answers with the same bits.
 
         Args:
             path: the directory.
             model: what was wrapped, if anything was; else None.
+            store: where feedback is kept; None keeps it in a file of that directory.
 
         Raises:
             ArgumentError: a model is given where one is stored, or none where none is.
@@ -264,4 +276,5 @@ class SDK(Answering):
                 that is not the one that was wrapped.
         """
         given = None if model is None else model_settings(model)
-        return cls(Fitted.of(load_directory(path), given))
+        fitted = Fitted.of(load_directory(path), given)
+        return cls(fitted, store=store, directory=Path(path).resolve())

@@ -32,11 +32,23 @@ MAY_IMPORT = {
 }
 """What each room may import beside itself: rooms, or single modules of one.
 
-saved, fitting, pipeline, answering, sdk, demo and cli stand above all of them. Protocols and
-results are modules by themselves, so that what takes them needs no model class.
+saved, fitting, weighed, askers, pipeline, answering, listening, sdk, demo and cli stand above all
+of them. Protocols and results are modules by themselves, so that what takes them needs no model
+class.
 """
 
-ABOVE = ["saved", "fitting", "pipeline", "answering", "sdk", "demo", "cli"]
+ABOVE = [
+    "saved",
+    "fitting",
+    "weighed",
+    "askers",
+    "pipeline",
+    "answering",
+    "listening",
+    "sdk",
+    "demo",
+    "cli",
+]
 """Each may import all rooms and those before it."""
 
 NATIVE_ROOMS = {"ranking", "explain", "reasons", "evaluate"}

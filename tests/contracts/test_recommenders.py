@@ -11,7 +11,7 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
-from whyrec.explain.attribution import Players
+from whyrec.explain.attribution import PlayerKind, Players
 from whyrec.models import (
     DeepRankerConfig,
     EASEConfig,
@@ -21,6 +21,7 @@ from whyrec.models import (
     SequenceConfig,
     TwoTowerConfig,
 )
+from whyrec.models.recommender import ReweighableRecommender
 from whyrec.types import BoolArray, Float64Array
 
 Scores = Callable[[Recommender, Histories, Pairs], Float64Array]
@@ -259,3 +260,29 @@ def test_nothing_is_shown_while_fitting_unless_asked(
 ) -> None:
     fitted.config.fit(shop, progress=False)
     assert capfd.readouterr() == ("", "")
+
+
+def test_other_features_leave_the_value_of_the_coalition_of_those_that_stay(
+    fitted: Fitted, shop: Dataset, everybody: Histories, scores_of: Scores
+) -> None:
+    model, features = fitted.model, shop.item_features
+    assert isinstance(model, ReweighableRecommender)
+    kept = np.random.default_rng(4).random(len(features.tokens)) < 0.6
+    fewer = model.with_item_features(features.only(kept))
+    assert model.item_features is features
+    pairs = Pairs(
+        np.repeat(np.arange(len(everybody), dtype=np.int32), shop.n_items),
+        np.tile(np.arange(shop.n_items, dtype=np.int32), len(everybody)),
+    )
+    players = Players.of(everybody, features, pairs)
+    cells = np.ones(len(players.kinds), bool)
+    is_feature = players.kinds == PlayerKind.FEATURE
+    item = np.repeat(pairs.items, players.counts())[is_feature]
+    cells[is_feature] = kept[features.offsets[item] + players.sources[is_feature]]
+    once = np.ones(len(pairs), np.int64)
+    expected = model.coalition_values(everybody, pairs, Coalitions(players.counts(), once, cells))
+    np.testing.assert_allclose(scores_of(fewer, everybody, pairs), expected, rtol=1e-4, atol=1e-5)
+    again = fewer.with_item_features(features)
+    np.testing.assert_array_equal(
+        scores_of(again, everybody, pairs), scores_of(model, everybody, pairs)
+    )

@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from whyrec.cli.ids import known, known_all
+from whyrec.cli import feedback
+from whyrec.cli.arguments import AsJson, Directory, User
+from whyrec.cli.ids import known, known_all, meant
 from whyrec.data.event_columns import EventColumns
 from whyrec.errors import StorageError, WhyrecError
 from whyrec.explain import ExplainerConfig, NetworkConfig
@@ -67,14 +69,11 @@ app = typer.Typer(
 )
 
 # What several commands share.
-Directory = Annotated[Path, typer.Argument(help="What `whyrec fit` has saved.", metavar="DIR")]
-User = Annotated[str, typer.Argument(help="The id of a user.", metavar="USER")]
 K = Annotated[int, typer.Option("-k", help="How many items at most.")]
 GroupBy = Annotated[
     str | None,
     typer.Option(help="A field of the items: events that share a value of it are one reason."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -175,7 +174,7 @@ def recommend(
 ) -> None:
     """Recommend items to a user, and say why."""
     sdk = SDK.load(directory)
-    who, items = known(sdk.dataset.users, user), sdk.dataset.items
+    who, items = meant(sdk, user), sdk.dataset.items
     without = known_all(items, exclude or ())
     among = known_all(items, only) if only else None
     if no_reasons:
@@ -211,7 +210,7 @@ def explain(
     """Say why an item scores as it does for a user."""
     sdk = SDK.load(directory)
     answer = sdk.explain(
-        known(sdk.dataset.users, user),
+        meant(sdk, user),
         known(sdk.dataset.items, item),
         against=known_all(sdk.dataset.items, against) if against else None,
         max_reasons=max_reasons,
@@ -250,6 +249,10 @@ def check(
     typer.echo(json.dumps(report.to_dict(), ensure_ascii=False) if as_json else report)
     if not report.holds:
         raise typer.Exit(1)
+
+
+for command in (feedback.record, feedback.history, feedback.controls, feedback.forget):
+    app.command()(command)
 
 
 def _demand_room(out: Path) -> None:

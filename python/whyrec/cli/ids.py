@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Iterable
 
 from whyrec.data.vocabulary import Vocabulary
+from whyrec.errors import UnknownUserError
+from whyrec.sdk import SDK
 
 
 def known(vocabulary: Vocabulary, text: str) -> Hashable:
@@ -20,6 +22,24 @@ def known(vocabulary: Vocabulary, text: str) -> Hashable:
     except ValueError:
         return text
     return number if number in vocabulary else text
+
+
+def meant(sdk: SDK, text: str) -> Hashable:
+    """Return the id of the user that a text means, somebody of whom only feedback tells too."""
+    found = known(sdk.dataset.users, text)
+    if found not in sdk.dataset.users and text.lstrip("-").isdecimal():
+        # Nobody but the store can tell 7 from "7"; it has the one or the other.
+        number = int(text)
+        return number if _is_recorded(sdk, number) and not _is_recorded(sdk, text) else text
+    return found
+
+
+def _is_recorded(sdk: SDK, user: Hashable) -> bool:
+    try:
+        sdk.history(user)
+    except UnknownUserError:
+        return False
+    return True
 
 
 def known_all(vocabulary: Vocabulary, texts: Iterable[str]) -> list[Hashable]:

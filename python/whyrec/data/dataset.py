@@ -181,6 +181,21 @@ class Dataset:
             raise ArgumentError(f"an item index is outside 0 to {self.n_items - 1}")
         return replace(self, interactions=interactions)
 
+    def without_user(self, user: Hashable) -> "Dataset":
+        """Return the data set without a user: neither id, nor events, nor attributes.
+
+        Raises:
+            UnknownUserError: there is no such user.
+        """
+        index = self.users.index_of(user)
+        others = np.delete(np.arange(self.n_users), index)
+        return replace(
+            self,
+            users=self.users.without(user),
+            interactions=self.interactions.take(others),
+            user_features=self.user_features.take(others),
+        )
+
     def to_tables(self) -> dict[str, pa.Table]:
         """Return all arrays as Arrow tables, to be stored with what `to_json` gives.
 

@@ -41,6 +41,10 @@ class Features:
         offsets, positions = gather_rows(self.offsets, np.asarray(rows, np.int64))
         return Features(self.schema, offsets, self.tokens[positions], self.weights[positions])
 
+    def with_stranger(self) -> "Features":
+        """Return the rows and one more, of somebody of whom nothing is known."""
+        return replace(self, offsets=np.append(self.offsets, self.offsets[-1]))
+
     def only(self, chosen: BoolArray) -> "Features":
         """Keep the values whose entry in chosen (bool [n_values]) is True; rows stay."""
         kept = offsets_of(chosen)

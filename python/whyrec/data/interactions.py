@@ -100,17 +100,29 @@ class Interactions:
         """Return int32 [n_events]: the user index of every event."""
         return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.offsets))
 
+    def take(self, users: Int64Array) -> "Interactions":
+        """Return the events of the users asked for, a row for each, in the order asked for."""
+        offsets, positions = gather_rows(self.offsets, np.asarray(users, np.int64))
+        return replace(self.at(positions), offsets=offsets)
+
+    def with_stranger(self) -> "Interactions":
+        """Return the same users and one more, who did nothing."""
+        return replace(self, offsets=np.append(self.offsets, self.offsets[-1]))
+
+    def at(self, positions: Int64Array) -> "Interactions":
+        """Return the events at some positions; offsets stay as they are, and are for the caller."""
+        return replace(
+            self,
+            items=self.items[positions],
+            kinds=self.kinds[positions],
+            values=None if self.values is None else self.values[positions],
+            timestamps=None if self.timestamps is None else self.timestamps[positions],
+        )
+
     def only(self, chosen: BoolArray) -> "Interactions":
         """Keep the events whose entry in chosen (bool [n_events]) is True; users stay."""
         kept = offsets_of(chosen)
-        return replace(
-            self,
-            offsets=kept[self.offsets],
-            items=self.items[chosen],
-            kinds=self.kinds[chosen],
-            values=None if self.values is None else self.values[chosen],
-            timestamps=None if self.timestamps is None else self.timestamps[chosen],
-        )
+        return replace(self.at(np.flatnonzero(chosen)), offsets=kept[self.offsets])
 
     def histories(
         self, users: Int64Array, attributes: Features, *, max_events: int | None = None

@@ -1,7 +1,7 @@
 """Ids and their indices: the one step between what a caller says and what the arrays hold."""
 
 import json
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -62,7 +62,7 @@ class Vocabulary:
             ArgumentError: an id cannot be hashed, or ids is one string.
         """
         try:
-            return cls(tuple(dict.fromkeys(_as_list(ids))), of)
+            return cls(tuple(dict.fromkeys(as_ids(ids))), of)
         except TypeError as error:
             raise ArgumentError(f"an id must be hashable: {error}") from error
 
@@ -103,7 +103,7 @@ class Vocabulary:
         Raises:
             UnknownIdError: (or its kin for users and items) some ids are unknown; they are named.
         """
-        ids = _as_list(ids)
+        ids = as_ids(ids)
         try:
             return np.fromiter(map(self._indices.__getitem__, ids), np.int64, len(ids))
         except KeyError:
@@ -112,6 +112,14 @@ class Vocabulary:
             raise _ERRORS[self.of](f"{count(len(unknown), noun)}: {some(unknown)}") from None
         except TypeError as error:
             raise ArgumentError(f"an id must be hashable: {error}") from error
+
+    def places_of(self, ids: Sequence[Hashable], stranger: int) -> Int64Array:
+        """Return int64 [n_ids]: the index of each id, and stranger for one that is not there."""
+        return np.fromiter((self._indices.get(one, stranger) for one in ids), np.int64, len(ids))
+
+    def without(self, one: Hashable) -> "Vocabulary":
+        """Return the ids but for one; those after it are numbered anew."""
+        return Vocabulary(tuple(each for each in self.ids if each != one), self.of)
 
     def to_arrow(self) -> pa.Table:
         """Return the ids as a table of one column: "id" as they are, or "id_json" tagged.
@@ -148,7 +156,7 @@ class Vocabulary:
         raise StorageError(f'ids: the columns are {names}; "id" or "id_json" is needed')
 
 
-def _as_list(ids: Iterable[Hashable]) -> list[Hashable]:
+def as_ids(ids: Iterable[Hashable]) -> list[Hashable]:
     """Return ids as Python objects, whatever array they come in."""
     if isinstance(ids, str | bytes):
         raise ArgumentError(f"a list of ids is needed, not the one string {ids!r}")

@@ -3,6 +3,8 @@
 from whyrec.feedback.batch import Batch
 from whyrec.feedback.buffer import Buffer
 from whyrec.feedback.database import Database
+from whyrec.feedback.impressions import impressions_of
+from whyrec.feedback.past import Forgotten, PastEvent
 from whyrec.feedback.postgres import PostgreSQL
 from whyrec.feedback.records import (
     Control,
@@ -26,7 +28,9 @@ __all__ = [
     "ControlKind",
     "Database",
     "Event",
+    "Forgotten",
     "Impression",
+    "PastEvent",
     "PostgreSQL",
     "Rating",
     "ReasonRating",
@@ -36,5 +40,6 @@ __all__ = [
     "Salvaged",
     "Store",
     "Undo",
+    "impressions_of",
     "salvage",
 ]

@@ -50,6 +50,9 @@ class ControlKind(StrEnum):
     EVENT = "event"
     """The user's events with one item; its source is the id of the item."""
 
+    HISTORY_GROUP = "history_group"
+    """The user's events with items of a feature value; source and value as of a feature."""
+
     FEATURE = "feature"
     """A feature value of items; its source is the field and its value the feature value."""
 

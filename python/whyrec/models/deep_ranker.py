@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
+from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError, ScoreError, StorageError
@@ -213,6 +214,11 @@ class DeepRanker:
         self._items = torch.from_numpy(retrieval.item_vectors())
         self._biases = torch.from_numpy(retrieval.item_biases())
         self._of_items = sum_features(network.features, self.item_features)
+
+    def with_item_features(self, features: Features) -> "DeepRanker":
+        """Return the recommender with other features of its candidates; see the protocol."""
+        retrieval = self._retrieval.with_item_features(features)
+        return DeepRanker(retrieval, self._network, self._wide, self.n_ranked)
 
     @property
     def dimension(self) -> int:

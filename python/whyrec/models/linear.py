@@ -70,6 +70,10 @@ class EASE:
         """float32 [n_items, n_items]: from item of the history to scored item; diagonal 0."""
         self.item_features = item_features
 
+    def with_item_features(self, features: Features) -> "EASE":
+        """Return the recommender with other features of its items, which say nothing here."""
+        return EASE(self.weights, features)
+
     def query_vectors(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, n_items]: 1 for each item of the history."""
         queries = np.zeros((len(histories), len(self.weights)), np.float32)

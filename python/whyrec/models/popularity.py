@@ -38,6 +38,10 @@ class Popularity:
         self._biases = biases
         self.item_features = item_features
 
+    def with_item_features(self, features: Features) -> "Popularity":
+        """Return the recommender with other features of its items, which say nothing here."""
+        return Popularity(self._biases, features)
+
     def query_vectors(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, 1] of zeros."""
         return np.zeros((len(histories), 1), np.float32)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from numpy.typing import NDArray
@@ -117,6 +117,22 @@ class DifferentiableRecommender(Recommender, Protocol[P]):
 
 
 @runtime_checkable
+class ReweighableRecommender(Recommender, Protocol):
+    """A recommender whose candidates can have fewer features, or the same with other weights."""
+
+    def with_item_features(self, features: Features) -> Self:
+        """Return the recommender with other features of its items as candidates.
+
+        What an item says as an event of a history stays as it is, so that with some features left
+        out the score is v of the coalition of all other players.
+
+        Args:
+            features: one row per item, of the same schema.
+        """
+        ...
+
+
+@runtime_checkable
 class LinearRecommender(DifferentiableRecommender[P], Protocol[P]):
     """A differentiable recommender whose score is linear in the vector and the bias of the item."""
 
@@ -131,7 +147,8 @@ class LinearRecommender(DifferentiableRecommender[P], Protocol[P]):
         ...
 
 
-class DotProductRecommender(LinearRecommender[P], Protocol[P]):
+@runtime_checkable
+class DotProductRecommender(LinearRecommender[P], ReweighableRecommender, Protocol[P]):
     """A linear recommender that shows what its scores are made of, so that a ranker can read it."""
 
     def item_vectors(self, features: Features | None = None) -> Float32Array:

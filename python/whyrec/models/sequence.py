@@ -1,5 +1,6 @@
 """The sequence recommender: a transformer reads the history in its order."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -214,6 +215,12 @@ class Sequence:
         self.item_features = item_features
         self._encoder = encoder.eval().requires_grad_(False)
         self._event_vectors = encoder.events(item_features)
+
+    def with_item_features(self, features: Features) -> "Sequence":
+        """Return the recommender with other features of its candidates; see the protocol."""
+        other = copy.copy(self)
+        other.item_features = features
+        return other
 
     @property
     def dimension(self) -> int:

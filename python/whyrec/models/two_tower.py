@@ -1,5 +1,6 @@
 """The two-tower recommender: a history and attributes on one side, an item on the other."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -220,6 +221,12 @@ class TwoTower:
         self.item_features, self._towers, self._items = item_features, towers, items
         self._event_vectors = events(item_features)
         self._gates = self._event_vectors @ towers.gate_of_vector
+
+    def with_item_features(self, features: Features) -> "TwoTower":
+        """Return the recommender with other features of its candidates; see the protocol."""
+        other = copy.copy(self)
+        other.item_features = features
+        return other
 
     @property
     def dimension(self) -> int:

@@ -50,6 +50,13 @@ class Candidates:
         counts = np.array([len(part) for part in parts], np.int64)
         return cls(np.concatenate([np.empty(0, np.int32), *parts]), offsets_of(counts))
 
+    def take(self, queries: Int64Array) -> "Candidates":
+        """Return the sets of the queries asked for, in the order asked for."""
+        if self.offsets is None:
+            return self
+        offsets, positions = gather_rows(self.offsets, queries)
+        return Candidates(self.items[positions], offsets)
+
     def union(self, other: "Candidates") -> "Candidates":
         """Return, query by query, the items that are in either.
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from whyrec.data.interactions import Histories
 from whyrec.ranking.candidates import Candidates
 from whyrec.ranking.index import ItemIndex
 from whyrec.ranking.ranking import Ranking
@@ -25,20 +24,11 @@ class Filters:
     include_seen: bool = False
     """Whether the items of each one's own history may be."""
 
-    def excluded(self, histories: Histories) -> Candidates:
-        """Return the items that are not in the answer of each row."""
-        if self.include_seen:
-            return self.gone
-        return Candidates(histories.items, histories.offsets).union(self.gone)
+    def top_k(self, index: ItemIndex, queries: Float32Array, k: int) -> Ranking:
+        """Return the k best of the items that may be in an answer."""
+        return index.top_k(queries, k, excluded=self.gone, only=self.only, mask=self.mask)
 
-    def top_k(
-        self, index: ItemIndex, histories: Histories, queries: Float32Array, k: int
-    ) -> Ranking:
-        """Return the k best of the items that may be in the answer of each row."""
-        excluded = self.excluded(histories)
-        return index.top_k(queries, k, excluded=excluded, only=self.only, mask=self.mask)
-
-    def without(self, histories: Histories, answered: Ranking) -> "Filters":
-        """Return the same for these rows, but for what they have been answered with."""
-        gone = Candidates(answered.items, answered.offsets).union(self.excluded(histories))
+    def without(self, excluded: Candidates, answered: Ranking) -> "Filters":
+        """Return the same for these rows, but for what is excluded and what they were answered."""
+        gone = Candidates(answered.items, answered.offsets).union(excluded)
         return replace(self, gone=gone, include_seen=True)

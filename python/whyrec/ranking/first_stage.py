@@ -35,17 +35,17 @@ def retrieve(
         histories: one row a query.
         queries: float32 [n_rows, dimension].
         k: how many items will be asked for.
-        filters: which items may be in an answer.
+        filters: which items may be in an answer, those of each one's history told with the others.
 
     Returns:
         The items of each row, those of the vectors first, with the scores by which they were found.
     """
     items = model.wide_items
     n_further = min(model.n_ranked // 2, len(items))
-    found = filters.top_k(index, histories, queries, max(k, model.n_ranked - n_further))
+    found = filters.top_k(index, queries, max(k, model.n_ranked - n_further))
     if not n_further:
         return found
-    taken = filters.excluded(histories).union(Candidates(found.items, found.offsets))
+    taken = filters.gone.union(Candidates(found.items, found.offsets))
     pairs = found.pairs()
     parts = [(pairs.rows, pairs.items, found.scores)]
     rows_at_once = max(1, _CELLS // len(items))

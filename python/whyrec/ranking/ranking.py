@@ -101,6 +101,18 @@ class Ranking:
         return Ranking(self.offsets, items[self.items], self.scores)
 
     @classmethod
+    def stacked(cls, rankings: Sequence["Ranking"]) -> "Ranking":
+        """Put the rankings of some queries behind those of others."""
+        if len(rankings) == 1:
+            return rankings[0]
+        counts = [np.diff(ranking.offsets) for ranking in rankings]
+        return cls(
+            offsets_of(np.concatenate([np.zeros(0, np.int64), *counts])),
+            np.concatenate([np.zeros(0, np.int32), *(each.items for each in rankings)]),
+            np.concatenate([np.zeros(0, np.float32), *(each.scores for each in rankings)]),
+        )
+
+    @classmethod
     def merge(cls, rankings: Sequence["Ranking"], k: int) -> "Ranking":
         """Merge the rankings of the shards of a catalog to that of the whole, to the bit.
 

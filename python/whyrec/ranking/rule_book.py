@@ -33,6 +33,9 @@ class Boosts:
     index: ItemIndex
     """The catalog with biases that hold them already."""
 
+    plain: ItemIndex
+    """The catalog without."""
+
 
 class TopK(Protocol):
     """Ranks for some of those who ask."""
@@ -185,4 +188,4 @@ class RuleBook:
         added = values.astype(np.float32)
         vectors = np.ascontiguousarray(self._vectors[changed])
         biases = self._model.item_biases()[changed] + added[changed]
-        return Boosts(added, self._index.replaced(changed, vectors, biases))
+        return Boosts(added, self._index.replaced(changed, vectors, biases), self._index)

@@ -3,7 +3,7 @@
 It knows nothing of models: whoever saves hands over arrays, Arrow tables and JSON values.
 """
 
-from whyrec.storage.directory import Loaded, load_directory, save_directory
+from whyrec.storage.directory import Loaded, amend_directory, load_directory, save_directory
 from whyrec.storage.manifest import SCHEMA_VERSION
 from whyrec.storage.parts import Arrays, Document, JsonValue, Part, Table
 
@@ -15,6 +15,7 @@ __all__ = [
     "Loaded",
     "Part",
     "Table",
+    "amend_directory",
     "load_directory",
     "save_directory",
 ]

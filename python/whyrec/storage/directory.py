@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,20 +91,58 @@ def save_directory(
     [0.0, 0.0, 0.0]
     """
     directory = Path(path)
-    payloads = {name: encode(name, part) for name, part in parts.items()}
-    files = {name: Entry.of(name, suffix_of(parts[name]), payloads[name]) for name in parts}
-    manifest = Manifest(files, description or {})
-    text = manifest.encode()
+    prepared = _Prepared.of(parts, description or {})
     with _disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
         with _turn(directory):
-            _sweep(directory, _files_in_place(directory))
-            for name, entry in files.items():
-                _write(directory, entry.file, payloads[name])
-            _write(directory, MANIFEST_NAME, text)
-            # The new save stands: an old file that cannot go now goes with the next save.
-            with contextlib.suppress(OSError):
-                _sweep(directory, manifest.file_names())
+            _commit(directory, prepared)
+
+
+def amend_directory(
+    path: str | os.PathLike[str], amend: Callable[[Loaded], Mapping[str, Part]]
+) -> None:
+    """Replace some parts of what a directory holds, with no other save in between.
+
+    Args:
+        path: the directory.
+        amend: gives the parts that change, from all that there are; none leaves all as it is.
+
+    Raises:
+        ArgumentError: a part that cannot be stored as it is.
+        StorageError: as of `load_directory`, or a failing disk.
+    """
+    directory = Path(path)
+    with _disk_errors(directory), _turn(directory):
+        loaded = _load(directory, _manifest_text(directory))
+        changed = amend(loaded)
+        if changed:
+            _commit(directory, _Prepared.of({**loaded.parts, **changed}, loaded.description))
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A save as bytes, before any of it is written."""
+
+    files: Mapping[str, Entry]
+    payloads: Mapping[str, bytes]
+    manifest: bytes
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Part], description: Mapping[str, JsonValue]) -> "_Prepared":
+        payloads = {name: encode(name, part) for name, part in parts.items()}
+        files = {name: Entry.of(name, suffix_of(parts[name]), payloads[name]) for name in parts}
+        return cls(files, payloads, Manifest(files, description).encode())
+
+
+def _commit(directory: Path, prepared: _Prepared) -> None:
+    """Put a save in place of the one before, in a turn of its own."""
+    _sweep(directory, _files_in_place(directory))
+    for name, entry in prepared.files.items():
+        _write(directory, entry.file, prepared.payloads[name])
+    _write(directory, MANIFEST_NAME, prepared.manifest)
+    # The new save stands: an old file that cannot go now goes with the next save.
+    with contextlib.suppress(OSError):
+        _sweep(directory, frozenset(entry.file for entry in prepared.files.values()))
 
 
 def load_directory(path: str | os.PathLike[str]) -> Loaded:

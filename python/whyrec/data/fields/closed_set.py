@@ -68,6 +68,10 @@ class FittedSet:
         """Return the category or tag of a token."""
         return self.values[token]
 
+    def token_of(self, value: object) -> int | None:
+        """Return the token of a category or a tag, None where it is not known."""
+        return self.values.index_of(value) if value in self.values else None
+
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON data."""
         return {

@@ -92,6 +92,10 @@ class FittedNumeric:
         deviation = min(abs(weight), LINEAR_TO) + float(np.expm1(excess))
         return float(np.copysign(deviation, weight)) * self.std + self.mean
 
+    def token_of(self, value: object) -> int | None:  # noqa: ARG002
+        """Return 0: all numbers have one token."""
+        return 0
+
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON data."""
         return {

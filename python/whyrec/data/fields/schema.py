@@ -103,6 +103,22 @@ class FeatureSchema:
         field = self.fields[index]
         return field.name, field.describe(int(token - self.offsets[index]), weight)
 
+    def token_of(self, field: str, value: object) -> int | None:
+        """Return the token of a value of a field, None where the field does not know the value.
+
+        A numeric field has one token, whatever the number.
+
+        Raises:
+            ArgumentError: there is no field of that name.
+        """
+        if field not in self.field_names:
+            raise ArgumentError(
+                f"unknown field {field!r}; the fields are {listed(self.field_names)}"
+            )
+        index = self.field_names.index(field)
+        found = self.fields[index].token_of(value)
+        return None if found is None else int(self.offsets[index]) + found
+
     def _encode(self, columns: Mapping[str, Column], n_rows: int) -> Features:
         parts = [
             (field.encode(columns[field.name]), start)

@@ -69,6 +69,10 @@ class FittedText:
         """Return the word of a token."""
         return self.words[token]
 
+    def token_of(self, value: object) -> int | None:
+        """Return the token of a word, None where it is not known."""
+        return next((token for token, word in enumerate(self.words) if word == value), None)
+
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON data."""
         return {
