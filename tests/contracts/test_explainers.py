@@ -40,12 +40,12 @@ TINY = NetworkConfig(
     max_steps=5, evaluate_every=1, batch_size=4, n_coalitions=4, confidence_pairs=8
 )
 REFINED = RefinedConfig(explainer=TINY, n_top=3, n_draws=4)
-SAMPLED = ShapleyConfig(exact_players=0, max_permutations=8)
+SAMPLED = ShapleyConfig(exact_players=0, max_permutations=64)
 
 CASES: dict[str, tuple[str, ExplainerConfig]] = {
     "network of two towers": ("two towers", TINY),
     "path of two towers": ("two towers", GradientPathConfig()),
-    "Shapley of two towers": ("two towers", ShapleyConfig(exact_players=8, max_permutations=8)),
+    "Shapley of two towers": ("two towers", ShapleyConfig(exact_players=8, max_permutations=64)),
     "sampled Shapley of two towers": ("two towers", SAMPLED),
     "network of a sequence": ("sequence", TINY),
     "path of a sequence": ("sequence", GradientPathConfig()),
