@@ -1,13 +1,13 @@
 """Recommendations with reasons that add up to the score."""
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from whyrec import datasets
-from whyrec.data.event_columns import EventColumns
-from whyrec.data.fields import Categorical, Numeric, Tags, Text
 from whyrec.errors import (
     ArgumentError,
     DataError,
+    ForkError,
     InternalError,
     MissingDependencyError,
     ScoreError,
@@ -19,26 +19,31 @@ from whyrec.errors import (
     UnknownUserError,
     WhyrecError,
 )
-from whyrec.explain import (
-    ClosedFormConfig,
-    GradientPathConfig,
-    NetworkConfig,
-    RefinedConfig,
-    ShapleyConfig,
-)
-from whyrec.models import (
-    DeepRankerConfig,
-    EASEConfig,
-    PopularityConfig,
-    SequenceConfig,
-    TrainingConfig,
-    TrainingStep,
-    TwoTowerConfig,
-)
-from whyrec.reasons.explanation import Explanation
-from whyrec.reasons.reason import Reason, ReasonKind
-from whyrec.reasons.recommendation import Recommendation, Recommendations
-from whyrec.sdk import SDK
+
+if TYPE_CHECKING:
+    from whyrec import datasets
+    from whyrec.data.event_columns import EventColumns
+    from whyrec.data.fields import Categorical, Numeric, Tags, Text
+    from whyrec.explain import (
+        ClosedFormConfig,
+        GradientPathConfig,
+        NetworkConfig,
+        RefinedConfig,
+        ShapleyConfig,
+    )
+    from whyrec.models import (
+        DeepRankerConfig,
+        EASEConfig,
+        PopularityConfig,
+        SequenceConfig,
+        TrainingConfig,
+        TrainingStep,
+        TwoTowerConfig,
+    )
+    from whyrec.reasons.explanation import Explanation
+    from whyrec.reasons.reason import Reason, ReasonKind
+    from whyrec.reasons.recommendation import Recommendation, Recommendations
+    from whyrec.sdk import SDK
 
 __version__ = version("whyrec")
 
@@ -52,6 +57,7 @@ __all__ = [
     "EASEConfig",
     "EventColumns",
     "Explanation",
+    "ForkError",
     "GradientPathConfig",
     "InternalError",
     "MissingDependencyError",
@@ -81,3 +87,46 @@ __all__ = [
     "__version__",
     "datasets",
 ]
+
+_HOMES = {
+    "Categorical": "whyrec.data.fields",
+    "ClosedFormConfig": "whyrec.explain",
+    "DeepRankerConfig": "whyrec.models",
+    "EASEConfig": "whyrec.models",
+    "EventColumns": "whyrec.data.event_columns",
+    "Explanation": "whyrec.reasons.explanation",
+    "GradientPathConfig": "whyrec.explain",
+    "NetworkConfig": "whyrec.explain",
+    "Numeric": "whyrec.data.fields",
+    "PopularityConfig": "whyrec.models",
+    "Reason": "whyrec.reasons.reason",
+    "ReasonKind": "whyrec.reasons.reason",
+    "Recommendation": "whyrec.reasons.recommendation",
+    "Recommendations": "whyrec.reasons.recommendation",
+    "RefinedConfig": "whyrec.explain",
+    "SDK": "whyrec.sdk",
+    "SequenceConfig": "whyrec.models",
+    "ShapleyConfig": "whyrec.explain",
+    "Tags": "whyrec.data.fields",
+    "Text": "whyrec.data.fields",
+    "TrainingConfig": "whyrec.models",
+    "TrainingStep": "whyrec.models",
+    "TwoTowerConfig": "whyrec.models",
+    "datasets": "whyrec.datasets",
+}
+"""Where a name is that is imported when it is first asked for: most of them bring PyTorch along."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Import a public name."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = import_module(_HOMES[name])
+        value = home if _HOMES[name] == f"{__name__}.{name}" else getattr(home, name)
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        """Give the public names too that nobody has asked for yet."""
+        return sorted({*globals(), *__all__})

@@ -69,6 +69,10 @@ class ScoreError(WhyrecError, ArithmeticError):
         )
 
 
+class ForkError(WhyrecError, RuntimeError):
+    """A process that was forked while PyTorch had several threads, which did not come with it."""
+
+
 class MissingDependencyError(WhyrecError, ImportError):
     """An optional package that this call needs; the message says how to install it."""
 

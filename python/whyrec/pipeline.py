@@ -1,10 +1,12 @@
 """The main call, step by step: ids, histories, ranked items, attributions, reasons."""
 
+import os
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
@@ -12,7 +14,7 @@ from whyrec.data.interactions import Interactions as Events
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows
 from whyrec.data.wording import count, some
-from whyrec.errors import ArgumentError, ScoreError, UnknownUserError
+from whyrec.errors import ArgumentError, ForkError, ScoreError, UnknownUserError
 from whyrec.evaluate.accuracy import Evaluation, accuracy, beyond_accuracy
 from whyrec.explain import Attributions, Explainer, Interactions, PlayerPairs
 from whyrec.explain.explainer import interacting
@@ -66,6 +68,7 @@ class Pipeline:
                 f"are not finite: {some(self._dataset.items[each] for each in bad.tolist())}"
             )
         self._index = ItemIndex(vectors, biases)
+        self._process = os.getpid()
 
     def look_up(self, ids: Iterable[Hashable]) -> Askers:
         """Turn ids into histories.
@@ -167,6 +170,7 @@ class Pipeline:
         return Ranking(np.array([0, len(items)], np.int64), items, scores)
 
     def _queries(self, askers: Askers) -> Float32Array:
+        self._check_threads()
         queries = self._model.query_vectors(askers.histories)
         bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
         if len(bad):
@@ -174,6 +178,15 @@ class Pipeline:
             ids = (askers.ids[row], self._dataset.items[0])
             raise ScoreError(row, 0, "not finite, and so is that of any other item", ids)
         return queries
+
+    def _check_threads(self) -> None:
+        """Fail in a fork in which PyTorch would wait for threads that are not there, for ever."""
+        if os.getpid() != self._process and torch.get_num_threads() > 1:
+            raise ForkError(
+                f"this process is a fork of {self._process}, where the SDK was made; the threads "
+                "of PyTorch did not come with it: call torch.set_num_threads(1) first thing in a "
+                "fork, or load the SDK in a process that was spawned"
+            )
 
     def attribute(
         self, askers: Askers, ranking: Ranking
