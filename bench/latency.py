@@ -37,7 +37,9 @@ def main() -> None:
         "visitor": lambda: sdk.recommend_for(visitor, k=10),
     }
     imports = [
-        float(subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, check=True).stdout)
+        float(
+            subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, check=True).stdout
+        )
         for _ in range(N_ROUNDS)
     ]
     per_user = interleaved({**one, **without}, N_ROUNDS)

@@ -1,7 +1,6 @@
 """Recommendations with reasons that add up to the score."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from whyrec.errors import (
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from whyrec.reasons.recommendation import Recommendation, Recommendations
     from whyrec.sdk import SDK
 
-__version__ = version("whyrec")
+    __version__: str
 
 __all__ = [
     "SDK",
@@ -120,10 +119,13 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         """Import a public name."""
-        if name not in _HOMES:
+        if name == "__version__":
+            value = import_module("importlib.metadata").version(__name__)
+        elif name in _HOMES:
+            home = import_module(_HOMES[name])
+            value = home if _HOMES[name] == f"{__name__}.{name}" else getattr(home, name)
+        else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        home = import_module(_HOMES[name])
-        value = home if _HOMES[name] == f"{__name__}.{name}" else getattr(home, name)
         globals()[name] = value
         return value
 

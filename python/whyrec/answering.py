@@ -185,7 +185,7 @@ class Answering:
 
         To cancel it frees the caller at once; the thread works to its end, and nobody hears of it.
         """
-        return await asyncio.to_thread(self.recommend, user, k, **rules)
+        return await asyncio.to_thread(lambda: self.recommend(user, k, **rules))
 
     @overload
     async def arecommend_with_reasons(
@@ -206,7 +206,7 @@ class Answering:
         >>> len(asyncio.run(sdk.arecommend_with_reasons("u7", k=3)))
         3
         """
-        return await asyncio.to_thread(self.recommend_with_reasons, user, k, **rules)
+        return await asyncio.to_thread(lambda: self.recommend_with_reasons(user, k, **rules))
 
     def recommend_for(
         self,
