@@ -1,5 +1,8 @@
 """How long an answer with reasons takes on MovieLens: for one user, and for many in one call."""
 
+import subprocess
+import sys
+
 import numpy as np
 from bench.timing import interleaved, write_table
 
@@ -9,6 +12,9 @@ from whyrec.data.dataset import Dataset
 N_USERS = 600
 N_ROUNDS = 15
 N_SINGLE = 40
+
+IMPORT = "from time import perf_counter as now; at = now(); import whyrec; print(now() - at)"
+"""Prints the seconds that a fresh process takes to import whyrec, without a model."""
 
 
 def main() -> None:
@@ -30,6 +36,12 @@ def main() -> None:
         "many without": lambda: sdk.recommend(users, k=10),
         "visitor": lambda: sdk.recommend_for(visitor, k=10),
     }
+    imports = [
+        float(
+            subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, check=True).stdout
+        )
+        for _ in range(N_ROUNDS)
+    ]
     per_user = interleaved({**one, **without}, N_ROUNDS)
     medians = interleaved(many, N_ROUNDS)
     explained = np.array([per_user[name] for name in one]) * 1e3
@@ -69,6 +81,7 @@ def main() -> None:
                 "",
                 f"{1 / medians['visitor']:.0f}",
             ],
+            ["import whyrec", f"{np.median(imports) * 1e3:.0f} ms", "", ""],
         ],
     )
 

@@ -1,6 +1,7 @@
 """Aggregation beside the best that can be composed of NumPy, torch, SciPy and polars."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ TRIPLES_PER_ROW = 50
 ROUNDS_OF_TRIPLES = 3
 """At most: a call takes the better part of a second, and its medians hardly differ."""
 
+OUT = ", out="
+"""How a way is named that writes over the results of an earlier call."""
+
+WRITTEN_OVER = ", written over earlier results"
+
 ASKED_OF_ROWS = 7.0
 ASKED_OF_SORTED_TRIPLES = 3.0
 ASKED_OF_RANDOM_TRIPLES = 2.0
@@ -28,16 +34,21 @@ ASKED_OF_RANDOM_TRIPLES = 2.0
 
 def measure(n_rows: int, n_rounds: int) -> Iterator[Case]:
     """Measure rows of one length, then triples in two orders."""
-    yield measure_rows(n_rows, n_rounds)
+    yield from measure_rows(n_rows, n_rounds)
     yield from measure_triples(n_rows, n_rows * TRIPLES_PER_ROW, min(n_rounds, ROUNDS_OF_TRIPLES))
 
 
-def measure_rows(n_rows: int, n_rounds: int) -> Case:
-    """Fold, pick and sum in one call, beside the fastest way to do each of the three."""
+def measure_rows(n_rows: int, n_rounds: int) -> Iterator[Case]:
+    """Fold, pick and sum in one call, beside the fastest way to do each of the three.
+
+    Once into new memory and once over the results of an earlier call, as the peers then may too.
+    """
     generator = np.random.default_rng(0)
     values = generator.standard_normal((n_rows, N_PLAYERS), np.float32)
     groups = generator.permutation(np.arange(N_PLAYERS, dtype=np.int32) % N_GROUPS)
-    folded, strongest, sums, absolute = ours.aggregate_rows(values, groups, N_GROUPS, M)
+    found = ours.aggregate_rows(values, groups, N_GROUPS, M)
+    folded, strongest = found.folded, found.strongest.groups.reshape(n_rows, M)
+    sums, absolute = found.importance.sums, found.importance.absolute_sums
     pieces = {
         "fold": folds(values, groups),
         "pick": picks(folded.astype(np.float32)),
@@ -50,28 +61,33 @@ def measure_rows(n_rows: int, n_rounds: int) -> Case:
     }
     for piece, ways in pieces.items():
         for way, call in ways.items():
-            found = np.asarray(call())
+            answer = np.asarray(call())
             if piece == "pick":  # two groups may be as strong as each other
-                found = np.take_along_axis(np.abs(folded), found.astype(np.int64), axis=1)
+                answer = np.take_along_axis(np.abs(folded), answer.astype(np.int64), axis=1)
             scale = absolute if piece == "sums" else np.abs(values).mean()
-            check_equal(f"{piece} by {way}", found, truth[piece], scale)
+            check_equal(f"{piece} by {way}", answer, truth[piece], scale)
     calls: dict[str, Callable[[], object]] = {
         f"{piece}: {way}": call for piece, ways in pieces.items() for way, call in ways.items()
     }
-    calls["ours"] = lambda: ours.aggregate_rows(values, groups, N_GROUPS, M)
+    calls["ours: new"] = lambda: ours.aggregate_rows(values, groups, N_GROUPS, M)
+    calls[f"ours: new{OUT}"] = lambda: ours.aggregate_rows(values, groups, N_GROUPS, M, out=found)
     times = race_all(calls, n_rounds)
-    total, chosen = 0.0, []
-    for piece, ways in pieces.items():
-        seconds, way = min((times[f"{piece}: {way}"], way) for way in ways)
-        total += seconds
-        chosen.append(f"{piece} by {way} {duration(seconds)}")
-    return beside(
-        f"{n_rows:,} × {N_PLAYERS} float32 to {N_GROUPS} groups, top {M}, sums",
-        times["ours"],
-        {"best pieces": total},
-        asked={"best pieces": ASKED_OF_ROWS},
-        note=f"Best pieces: {', '.join(chosen)}; they sum in float32, ours in float64.",
-    )
+    for out in ("", OUT):
+        total, chosen = 0.0, []
+        for piece, ways in pieces.items():
+            allowed = [way for way in ways if out or not way.endswith(OUT)]
+            seconds, way = min((times[f"{piece}: {way}"], way) for way in allowed)
+            total += seconds
+            chosen.append(f"{piece} by {way} {duration(seconds)}")
+        name = f"{n_rows:,} × {N_PLAYERS} float32 to {N_GROUPS} groups, top {M}, sums"
+        yield beside(
+            name + (WRITTEN_OVER if out else ""),
+            times[f"ours: new{out}"],
+            {"best pieces": total},
+            asked={"best pieces": ASKED_OF_ROWS},
+            note=f"Best pieces{WRITTEN_OVER if out else ''}: {', '.join(chosen)}; they sum in "
+            "float32, ours in float64.",
+        )
 
 
 def folds(values: Float32Array, groups: Int32Array) -> dict[str, Callable[[], Any]]:
@@ -80,9 +96,13 @@ def folds(values: Float32Array, groups: Int32Array) -> dict[str, Callable[[], An
     tensor, tensor_onehot = torch.from_numpy(values), torch.from_numpy(onehot)
     tensor_groups = torch.from_numpy(groups.astype(np.int64))
     sparse = csr_array(onehot)
+    out = np.zeros((len(values), N_GROUPS), np.float32)
+    tensor_out = torch.from_numpy(out)
     return {
         "NumPy matmul": lambda: values @ onehot,
+        f"NumPy matmul{OUT}": lambda: np.matmul(values, onehot, out=out),
         "torch matmul": lambda: tensor @ tensor_onehot,
+        f"torch matmul{OUT}": lambda: torch.matmul(tensor, tensor_onehot, out=tensor_out),
         "torch index_add": lambda: torch.zeros(len(values), N_GROUPS).index_add_(
             1, tensor_groups, tensor
         ),
@@ -93,6 +113,8 @@ def folds(values: Float32Array, groups: Int32Array) -> dict[str, Callable[[], An
 def picks(folded: Float32Array) -> dict[str, Callable[[], Any]]:
     """Return ways to find the groups of largest absolute value, the strongest first."""
     tensor = torch.from_numpy(folded)
+    out = (torch.zeros(len(folded), M), torch.zeros(len(folded), M, dtype=torch.int64))
+    room = torch.zeros_like(tensor)
 
     def numpy_partition() -> NDArray[Any]:
         strength = np.abs(folded)
@@ -110,6 +132,7 @@ def picks(folded: Float32Array) -> dict[str, Callable[[], Any]]:
 
     return {
         "torch topk": lambda: torch.topk(tensor.abs(), M).indices,
+        f"torch topk{OUT}": lambda: torch.topk(torch.abs(tensor, out=room), M, out=out).indices,
         "torch sort": lambda: tensor.abs().sort(dim=1, descending=True).indices[:, :M],
         "torch argmax thrice": torch_maxima,
         "NumPy argpartition": numpy_partition,
@@ -152,16 +175,25 @@ def measure_triples(n_rows: int, n_triples: int, n_rounds: int) -> Iterator[Case
         truth = ours.fold_triples(rows, groups, values, n_rows, N_GROUPS)
         for name, call in calls.items():
             check_equal(name, dense(call(), truth.shape), truth, scale=1.0)
-        calls["ours"] = lambda: ours.fold_triples(rows, groups, values, n_rows, N_GROUPS)
+        fold = partial(ours.fold_triples, rows, groups, values, n_rows, N_GROUPS)
+        calls |= {"ours": fold, f"ours{OUT}": partial(fold, out=truth)}
         times = race(calls, n_rounds)
-        yield beside(
-            f"{n_triples:,} {order} triples to {n_rows:,} × {N_GROUPS}",
-            times["ours"],
-            {name: seconds for name, seconds in times.items() if name != "ours"},
-            asked={"NumPy": asked},
-            note="Triples are summed by `np.bincount`, `scatter_add_`, `coo_array.tocsr` and "
-            "`group_by`; NumPy, torch and polars are given one key for row and group, made before.",
-        )
+        for out in ("", OUT):
+            peers = {
+                name: seconds
+                for name, seconds in times.items()
+                if not name.startswith("ours") and (out or not name.endswith(OUT))
+            }
+            yield beside(
+                f"{n_triples:,} {order} triples to {n_rows:,} × {N_GROUPS}"
+                f"{WRITTEN_OVER if out else ''}",
+                times[f"ours{out}"],
+                peers,
+                asked={"NumPy": asked},
+                note="Triples are summed by `np.bincount`, `scatter_add_`, `coo_array.tocsr` and "
+                "`group_by`; NumPy, torch and polars are given one key for row and group, made "
+                "before. `np.bincount` cannot write over earlier results.",
+            )
 
 
 def ways_to_sum(
@@ -178,12 +210,15 @@ def ways_to_sum(
         sums = torch.zeros(size, dtype=torch.float64)
         return sums.scatter_add_(0, tensor_keys, tensor).reshape(shape)
 
+    room = torch.zeros(size, dtype=torch.float64)
+
     return {
         "NumPy": lambda: np.bincount(keys, values, size).reshape(shape),
         "NumPy, keys made too": lambda: np.bincount(
             rows.astype(np.int64) * N_GROUPS + groups, values, size
         ).reshape(shape),
         "torch": torch_sum,
+        f"torch{OUT}": lambda: room.zero_().scatter_add_(0, tensor_keys, tensor).reshape(shape),
         "SciPy": lambda: coo_array((values, (rows, groups)), shape).tocsr().toarray(),
         "polars": lambda: frame.group_by("key").agg(pl.col("value").sum()),
     }

@@ -4,6 +4,8 @@ import numpy as np
 
 from whyrec import _native
 from whyrec.ranking import Candidates, ItemIndex
+from whyrec.reasons import aggregation
+from whyrec.reasons.aggregation import RowAggregates
 from whyrec.types import Float32Array, Float64Array, Int32Array
 
 
@@ -36,26 +38,25 @@ def top_k(
 
 
 def aggregate_rows(
-    values: Float32Array, groups: Int32Array, n_groups: int, m: int
-) -> tuple[Float64Array, Int32Array, Float64Array, Float64Array]:
-    """Fold rows of one length, pick the m strongest groups and sum each player over all rows.
-
-    Returns the folded rows [n_rows, n_groups], the strongest groups [n_rows, m], and Σ and Σ|·| of
-    each player.
-    """
-    folded, strongest, importance = _native.aggregate_rows(
-        values, groups, n_groups, m=m, strength=_native.Strength.ABSOLUTE
-    )
-    assert folded is not None
-    assert strongest is not None
-    assert importance is not None
-    _, chosen = strongest
-    _, sums, absolute = importance
-    return folded, chosen.reshape(len(values), m), sums, absolute
+    values: Float32Array,
+    groups: Int32Array,
+    n_groups: int,
+    m: int,
+    *,
+    out: RowAggregates | None = None,
+) -> RowAggregates:
+    """Fold rows of one length, pick the m strongest groups and sum each player over all rows."""
+    return aggregation.aggregate_rows(values, groups, n_groups, m=m, out=out)
 
 
 def fold_triples(
-    rows: Int32Array, groups: Int32Array, values: Float64Array, n_rows: int, n_groups: int
+    rows: Int32Array,
+    groups: Int32Array,
+    values: Float64Array,
+    n_rows: int,
+    n_groups: int,
+    *,
+    out: Float64Array | None = None,
 ) -> Float64Array:
     """Return float64 [n_rows, n_groups]: the sums of (row, group, value) triples in any order."""
-    return _native.fold_triples(rows, groups, values, n_rows, n_groups)
+    return aggregation.fold_triples(rows, groups, values, n_rows, n_groups, out=out)

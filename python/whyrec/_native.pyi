@@ -208,6 +208,7 @@ def aggregate_rows(
     m: int | None = None,
     strength: Strength = ...,
     importance: bool = True,
+    out: tuple[Float64Array | None, Int64Array | None, Int32Array | None] = ...,
     threads: int | None = None,
     scalar: bool = False,
 ) -> tuple[
@@ -224,6 +225,11 @@ def aggregate_rows(
     order of the players; with m, the m strongest groups of each row, the strongest first and of
     two equal ones the lower, as offsets (int64 [n_rows + 1]) and groups (int32); importance, for
     each player counts (int64 [n_players]), sums and sums of absolute values (float64 [n_players]).
+
+    out: arrays to be written over and returned instead of new ones, for folded, offsets and groups,
+    each None where there is none; groups: int32 [n_rows * min(m, n_groups)], of which what is
+    beyond offsets[-1] means nothing. They must be writable and share no memory with one another or
+    with the values, and after an error what stands in them means nothing.
     """
 
 def fold_triples(
@@ -233,6 +239,7 @@ def fold_triples(
     n_rows: int,
     n_groups: int,
     *,
+    out: Float64Array | None = None,
     threads: int | None = None,
 ) -> Float64Array:
     """Sum entries by row and group, in the order in which they come.
@@ -240,6 +247,8 @@ def fold_triples(
     rows: int32 [n_entries]; groups: int32 [n_entries]; values: float64 [n_entries], finite.
     Entries sorted by row are summed fastest. All others take extra memory: 12 bytes for each, and
     never more than about 100 MB.
+
+    out: float64 [n_rows, n_groups], to be written over and returned, as in `aggregate_rows`.
 
     Returns float64 [n_rows, n_groups]; what has no entries has the sum 0.
     """

@@ -1,9 +1,10 @@
 """What a fitted SDK is asked: its verbs that answer, and change nothing."""
 
+import asyncio
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol, TypedDict, Unpack, overload
+from typing import Any, NoReturn, Protocol, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -80,6 +81,13 @@ class Answering:
         model, explainer = type(self._fitted.model).__name__, type(self._fitted.explainer).__name__
         size = f"{self._dataset.n_users} users, {self._dataset.n_items} items"
         return f"{type(self).__name__}({model}, {explainer}, {size})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} is neither pickled nor copied: save(path) keeps it, and "
+            f"{type(self).__name__}.load(path) gives the same answers in any process; threads may "
+            "share one"
+        )
 
     @property
     def dataset(self) -> Dataset:
@@ -209,6 +217,44 @@ class Answering:
         breakdowns = self._pipeline.break_down(askers, ranked.ranking, telling, ranked.rivals)
         answers = self._pipeline.answer(askers, ranked, k, breakdowns)
         return answers if _is_several(user) else answers[0]
+
+    @overload
+    async def arecommend(
+        self, user: Ids, k: int = 10, **rules: Unpack[Choices]
+    ) -> list[Recommendations]: ...
+    @overload
+    async def arecommend(
+        self, user: Hashable, k: int = 10, **rules: Unpack[Choices]
+    ) -> Recommendations: ...
+    async def arecommend(
+        self, user: Hashable | Ids, k: int = 10, **rules: Unpack[Choices]
+    ) -> Recommendations | list[Recommendations]:
+        """Do what `recommend` does on another thread, so that the event loop goes on meanwhile.
+
+        To cancel it frees the caller at once; the thread works to its end, and nobody hears of it.
+        """
+        return await asyncio.to_thread(lambda: self.recommend(user, k, **rules))
+
+    @overload
+    async def arecommend_with_reasons(
+        self, user: Ids, k: int = 10, **rules: Unpack[ChoicesAndReasons]
+    ) -> list[Recommendations]: ...
+    @overload
+    async def arecommend_with_reasons(
+        self, user: Hashable, k: int = 10, **rules: Unpack[ChoicesAndReasons]
+    ) -> Recommendations: ...
+    async def arecommend_with_reasons(
+        self, user: Hashable | Ids, k: int = 10, **rules: Unpack[ChoicesAndReasons]
+    ) -> Recommendations | list[Recommendations]:
+        """Do what `recommend_with_reasons` does on another thread, as `arecommend` does.
+
+        >>> import asyncio, whyrec
+        >>> world = whyrec.datasets.synthetic(seed=0, n_users=40, n_items=30)
+        >>> sdk = whyrec.SDK.fit(world.events, world.items, model=whyrec.EASEConfig())
+        >>> len(asyncio.run(sdk.arecommend_with_reasons("u7", k=3)))
+        3
+        """
+        return await asyncio.to_thread(lambda: self.recommend_with_reasons(user, k, **rules))
 
     def recommend_for(
         self,

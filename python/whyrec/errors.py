@@ -73,6 +73,10 @@ class ModelError(WhyrecError, RuntimeError):
     """A model of the application's own that fails, or does not keep to its protocol."""
 
 
+class ForkError(WhyrecError, RuntimeError):
+    """A process that was forked while PyTorch had several threads, which did not come with it."""
+
+
 class MissingDependencyError(WhyrecError, ImportError):
     """An optional package that this call needs; the message says how to install it."""
 

@@ -22,6 +22,7 @@ from whyrec.explain.margin import Rivals, margin_over
 from whyrec.feedback import Store
 from whyrec.feedback.controls import Weights
 from whyrec.feedback.memory import Memory
+from whyrec.home import Home
 from whyrec.models import TwoStageRecommender
 from whyrec.ranking import Candidates, Filters, Ranking, Rules, retrieve
 from whyrec.ranking.rule_book import Boosts, Ranked, RuleBook
@@ -45,6 +46,7 @@ class Pipeline:
     """What each verb of the SDK is composed of."""
 
     def __init__(self, fitted: Fitted) -> None:
+        self._home = Home()
         self._serve(Scoring.of(fitted))
 
     def _serve(self, scoring: Scoring) -> None:
@@ -192,6 +194,7 @@ class Pipeline:
         return replace(asked, scores=self._scores(askers, asked))
 
     def _queries(self, scoring: Scoring, askers: Askers) -> Float32Array:
+        self._home.check()
         queries = scoring.fitted.model.query_vectors(askers.histories)
         bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
         if len(bad):

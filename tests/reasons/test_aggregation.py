@@ -1,19 +1,25 @@
+import dataclasses
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from whyrec.errors import ArgumentError
 from whyrec.reasons.aggregation import (
     ImportanceSums,
+    RowAggregates,
     Strength,
+    StrongestGroups,
     aggregate_rows,
     fold_rows,
     fold_triples,
     player_importance,
     strongest_groups,
 )
+from whyrec.types import Float64Array
 
 VALUES = np.array([[1.0, 2.0, -8.0], [0.0, -1.0, 0.5]])
 GROUPS = np.array([1, 1, 0])
@@ -139,3 +145,117 @@ def test_sums_that_do_not_fit_together_are_refused() -> None:
         sums.merge(sums)
     with pytest.raises(ArgumentError, match=r"^absolute_sums: expected 2 keys, got 3"):
         ImportanceSums(np.zeros(2, np.int64), np.zeros(2), np.zeros(3))
+
+
+def same_bits(one: RowAggregates, other: RowAggregates) -> bool:
+    return all(
+        np.array_equal(mine, others)
+        for mine, others in (
+            (one.folded, other.folded),
+            (one.strongest.offsets, other.strongest.offsets),
+            (one.strongest.groups, other.strongest.groups),
+            (one.importance.sums, other.importance.sums),
+            (one.importance.counts, other.importance.counts),
+        )
+    )
+
+
+@pytest.mark.parametrize("strength", [Strength.ABSOLUTE, Strength.POSITIVE, Strength.NEGATIVE])
+def test_an_earlier_answer_is_written_over(strength: Strength) -> None:
+    out = aggregate_rows(np.full((2, 3), 7.0), GROUPS, m=1)
+    found = aggregate_rows(VALUES, GROUPS, m=1, strength=strength, out=out)
+    assert found.folded is out.folded
+    assert found.strongest.offsets is out.strongest.offsets
+    assert (found.strongest.groups is out.strongest.groups) == (strength == Strength.ABSOLUTE)
+    assert same_bits(found, aggregate_rows(VALUES, GROUPS, m=1, strength=strength))
+
+
+def test_every_answer_can_be_written_over_by_the_next_of_its_kind() -> None:
+    found = None
+    for strength in (Strength.POSITIVE, Strength.NEGATIVE, Strength.POSITIVE):
+        for values in (VALUES, -np.abs(VALUES), np.abs(VALUES)):
+            found = aggregate_rows(values, GROUPS, m=1, strength=strength, out=found)
+            assert same_bits(found, aggregate_rows(values, GROUPS, m=1, strength=strength))
+
+
+def test_folded_rows_and_triples_are_written_over_and_returned() -> None:
+    out = np.full((2, 2), np.nan)
+    assert fold_rows(VALUES, GROUPS, out=out) is out
+    assert out.tolist() == [[-8.0, 3.0], [0.5, -1.0]]
+    assert fold_triples([1, 0, 1], GROUPS, VALUES[0], 2, 2, out=out) is out
+    assert out.tolist() == [[0.0, 2.0], [-8.0, 1.0]]
+
+
+def read_only() -> Float64Array:
+    array = np.zeros((2, 2))
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (np.zeros((3, 2)), r"expected shape \(2, 2\), got \(3, 2\)"),
+        (np.zeros((2, 2), np.float32), "expected dtype float64, got float32"),
+        (np.zeros((2, 2))[:, ::-1], "expected a C-contiguous, aligned array"),
+        (np.zeros((2, 4))[:, ::2], "expected a C-contiguous, aligned array"),
+        (np.zeros(4), "expected 2 dimensions, got 1"),
+        (read_only(), "the array is read-only"),
+    ],
+)
+def test_what_cannot_be_written_over_is_refused(out: Any, message: str) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: fold_rows(VALUES, GROUPS, out=out),
+        lambda: fold_triples([1, 0, 1], GROUPS, VALUES[0], 2, 2, out=out),
+        lambda: aggregate_rows(
+            VALUES, GROUPS, out=dataclasses.replace(aggregate_rows(VALUES, GROUPS), folded=out)
+        ),
+    ]
+    for call in calls:
+        with pytest.raises(ArgumentError, match=rf"^out( \(folded\))?: {message}"):
+            call()
+
+
+def test_an_answer_of_another_kind_is_not_written_over() -> None:
+    out = aggregate_rows(VALUES, GROUPS, m=1)
+    with pytest.raises(ArgumentError, match=r"^out \(groups\): expected shape \(4,\), got \(2,\)"):
+        aggregate_rows(VALUES, GROUPS, m=2, out=out)
+    with pytest.raises(ArgumentError, match=r"^out \(folded\): expected shape \(1, 2\), got"):
+        aggregate_rows(VALUES[:1], GROUPS, m=1, out=out)
+    with pytest.raises(ArgumentError, match=r"^out: expected RowAggregates, got ndarray"):
+        aggregate_rows(VALUES, GROUPS, out=out.folded)  # type: ignore[arg-type]
+
+
+def test_what_is_read_is_not_written_over() -> None:
+    shared = "shares memory with another argument"
+    values = VALUES.copy()
+    with pytest.raises(ArgumentError, match=rf"^out \(folded\): {shared}"):
+        fold_rows(values, np.arange(3), out=values)
+    square = np.eye(2)
+    by_way_of_torch = torch.from_numpy(square).numpy()
+    assert np.shares_memory(square, by_way_of_torch)
+    with pytest.raises(ArgumentError, match=rf"^out \(folded\): {shared}"):
+        fold_rows(square, np.arange(2), out=by_way_of_torch)
+    with pytest.raises(ArgumentError, match=rf"^out: {shared}"):
+        fold_triples([0, 1], [0, 1], by_way_of_torch[0], 2, 2, out=square)
+    out = aggregate_rows(VALUES, GROUPS, m=1)
+    strongest = StrongestGroups(out.folded.view(np.int64).reshape(-1)[:3], out.strongest.groups)
+    for twice in (
+        dataclasses.replace(out, strongest=strongest),
+        dataclasses.replace(
+            out,
+            strongest=StrongestGroups(
+                torch.from_numpy(out.folded).numpy().view(np.int64).reshape(-1)[:3],
+                out.strongest.groups,
+            ),
+        ),
+    ):
+        with pytest.raises(ArgumentError, match=rf"^out \(offsets\): {shared}"):
+            aggregate_rows(VALUES, GROUPS, m=1, out=twice)
+
+
+def test_an_array_that_was_refused_can_be_used_again() -> None:
+    out = np.zeros((2, 2))
+    with pytest.raises(ArgumentError, match=r"^values: row 0, column 0 is NaN"):
+        fold_rows(VALUES * np.nan, GROUPS, out=out)
+    assert fold_rows(VALUES, GROUPS, out=out).tolist() == [[-8.0, 3.0], [0.5, -1.0]]

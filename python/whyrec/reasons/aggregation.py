@@ -14,6 +14,14 @@ array([[ 0.25 ,  2.   ],
 (array([1], dtype=int32), array([0], dtype=int32))
 >>> found.importance.mean_absolute()  # of income, debts and age
 array([0.75  , 0.1875, 1.    ])
+
+Where millions of rows come part by part, `out` writes over the answer for the part before: memory
+that is new to the process costs more than what is computed.
+
+>>> _ = aggregate_rows(-contributions, groups=np.array([0, 0, 1]), m=1, out=found)
+>>> found.folded
+array([[-0.25 , -2.   ],
+       [ 0.875,  0.   ]])
 """
 
 from dataclasses import dataclass
@@ -80,6 +88,7 @@ def aggregate_rows(
     *,
     m: int = 3,
     strength: Strength = Strength.ABSOLUTE,
+    out: RowAggregates | None = None,
     threads: int | None = None,
 ) -> RowAggregates:
     """Fold rows of contributions to groups, pick the strongest, and sum importance, in one pass.
@@ -94,16 +103,27 @@ def aggregate_rows(
         n_groups: how many groups there are; by default one more than the largest met.
         m: how many groups of a row are picked at most.
         strength: what makes a group strong. Of two that are equally strong the lower wins.
+        out: the answer to an earlier call for as many rows and groups. Its folded rows and its
+            strongest groups are written over, which saves the time that new memory takes; with a
+            strength other than absolute, as nobody knows how many groups are picked, these are new.
+            After an error what stands in `out` means nothing.
         threads: how many threads may work; by default as many as the machine runs at once.
 
     Raises:
         ArgumentError: an argument has another dtype or shape, a value is not finite, a group is out
-            of range, m is below 1 or a sum overflows float64; the message says which and where.
+            of range, m is below 1, a sum overflows float64, or an array of `out` is read-only or
+            shares memory with another; the message says which and where.
         MemoryError: the answer does not fit into memory.
     """
     matrix, numbers, end = _game(values, groups, n_groups)
     folded, strongest, importance = _native.aggregate_rows(
-        matrix, numbers, end, m=m, strength=strength, threads=threads
+        matrix,
+        numbers,
+        end,
+        m=m,
+        strength=strength,
+        out=(None, None, None) if out is None else _room(out, strength),
+        threads=threads,
     )
     assert folded is not None
     assert strongest is not None
@@ -116,11 +136,17 @@ def fold_rows(
     groups: Any,
     n_groups: int | None = None,
     *,
+    out: Float64Array | None = None,
     threads: int | None = None,
 ) -> Float64Array:
-    """Return float64 [n_rows, n_groups]: contributions folded as `aggregate_rows` does."""
+    """Return float64 [n_rows, n_groups]: contributions folded as `aggregate_rows` does.
+
+    out: float64 [n_rows, n_groups], C-contiguous, to be written over and returned.
+    """
     matrix, numbers, end = _game(values, groups, n_groups)
-    folded, _, _ = _native.aggregate_rows(matrix, numbers, end, importance=False, threads=threads)
+    folded, _, _ = _native.aggregate_rows(
+        matrix, numbers, end, importance=False, out=(out, None, None), threads=threads
+    )
     assert folded is not None
     return folded
 
@@ -167,6 +193,7 @@ def fold_triples(
     n_rows: int,
     n_groups: int,
     *,
+    out: Float64Array | None = None,
     threads: int | None = None,
 ) -> Float64Array:
     """Sum contributions that come one by one, each with its row and group.
@@ -181,6 +208,8 @@ def fold_triples(
         values: float64 [n_entries], finite.
         n_rows: how many rows the answer has.
         n_groups: how many groups the answer has.
+        out: float64 [n_rows, n_groups], C-contiguous, to be written over and returned; whatever
+            stands there before. After an error it means nothing.
         threads: how many threads may work; by default as many as the machine runs at once.
 
     Returns:
@@ -188,7 +217,8 @@ def fold_triples(
 
     Raises:
         ArgumentError: an argument has another dtype or shape, a value is not finite, an index is
-            out of range or a sum overflows float64; the message says which and where.
+            out of range, a sum overflows float64, or `out` is read-only or shares memory with
+            another argument; the message says which and where.
         MemoryError: the answer does not fit into memory.
     """
     return _native.fold_triples(
@@ -197,8 +227,19 @@ def fold_triples(
         values,
         n_rows,
         n_groups,
+        out=out,
         threads=threads,
     )
+
+
+def _room(
+    out: RowAggregates, strength: Strength
+) -> tuple[Float64Array, Int64Array, Int32Array | None]:
+    """Return the arrays of an answer that a call with this strength may write over."""
+    if not isinstance(out, RowAggregates):
+        raise ArgumentError(f"out: expected RowAggregates, got {type(out).__name__}")
+    groups = out.strongest.groups if strength == Strength.ABSOLUTE else None
+    return out.folded, out.strongest.offsets, groups
 
 
 def _game(

@@ -1,8 +1,8 @@
 //! Rows of one length, aggregated in one pass.
 
+use numpy::ndarray::Ix2;
 use numpy::{
-    Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyUntypedArray,
-    PyUntypedArrayMethods, dtype,
+    Element, PyArray1, PyArray2, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods, dtype,
 };
 use pyo3::prelude::*;
 use whyrec_core::aggregate::{
@@ -19,6 +19,13 @@ type Folded<'py> = Bound<'py, PyArray2<f64>>;
 type Groups<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i32>>);
 type Aggregated<'py> = (Option<Folded<'py>>, Option<Groups<'py>>, Option<State<'py>>);
 
+/// Room for the folded rows, the offsets and the groups, where the caller has some.
+type Out<'py> = (
+    Option<Bound<'py, PyAny>>,
+    Option<Bound<'py, PyAny>>,
+    Option<Bound<'py, PyAny>>,
+);
+
 /// What is asked of the rows.
 struct Asked {
     n_groups: usize,
@@ -33,7 +40,7 @@ struct Asked {
 #[pyfunction]
 #[pyo3(signature = (
     values, groups, n_groups, *, folded=true, m=None, strength=Strength::Absolute,
-    importance=true, threads=None, scalar=false
+    importance=true, out=(None, None, None), threads=None, scalar=false
 ))]
 #[allow(clippy::too_many_arguments)]
 pub fn aggregate_rows<'py>(
@@ -44,6 +51,7 @@ pub fn aggregate_rows<'py>(
     m: Option<&Bound<'py, PyAny>>,
     strength: Strength,
     importance: bool,
+    out: Out<'py>,
     threads: Option<&Bound<'py, PyAny>>,
     scalar: bool,
 ) -> PyResult<Aggregated<'py>> {
@@ -62,9 +70,9 @@ pub fn aggregate_rows<'py>(
         },
     };
     if is_float32(values) {
-        aggregate::<f32>(values, groups, &asked)
+        aggregate::<f32>(values, groups, &out, &asked)
     } else {
-        aggregate::<f64>(values, groups, &asked)
+        aggregate::<f64>(values, groups, &out, &asked)
     }
 }
 
@@ -76,6 +84,7 @@ fn is_float32(values: &Bound<'_, PyAny>) -> bool {
 fn aggregate<'py, T: Contribution + Element>(
     values: &Bound<'py, PyAny>,
     groups: &Bound<'py, PyAny>,
+    out: &Out<'py>,
     asked: &Asked,
 ) -> PyResult<Aggregated<'py>> {
     let py = values.py();
@@ -83,18 +92,33 @@ fn aggregate<'py, T: Contribution + Element>(
     let groups = vector::<i32>("groups", groups)?;
     let (n_rows, n_players) = values.shape();
     let n_groups = asked.n_groups;
+    let (folded_out, offsets_out, groups_out) = out;
     let mut folded = asked
         .folded
-        .then(|| Room::<f64>::new(py, n_rows.saturating_mul(n_groups)))
+        .then(|| {
+            let shape = [n_rows, n_groups];
+            Room::<f64, Ix2>::over(py, "out (folded)", folded_out.as_ref(), shape)
+        })
         .transpose()?;
     let mut strongest = asked
         .strongest
         .map(|(m, strength)| {
             let most = n_rows.saturating_mul(m.min(n_groups));
-            let offsets = Room::<i64>::new(py, n_rows + 1)?;
-            Ok::<_, PyErr>((m, strength, offsets, Room::<i32>::new(py, most)?))
+            let offsets = Room::<i64>::over(py, "out (offsets)", offsets_out.as_ref(), n_rows + 1)?;
+            let groups = Room::<i32>::over(py, "out (groups)", groups_out.as_ref(), most)?;
+            Ok::<_, PyErr>((m, strength, offsets, groups))
         })
         .transpose()?;
+    let read = [values.bytes(), groups.bytes()];
+    if let Some(folded) = &folded {
+        folded.check_apart(py, &read)?;
+    }
+    if let Some((_, _, offsets, groups)) = &strongest {
+        let folded = folded.as_ref().map_or(0..0, Room::bytes);
+        let [values, players] = read;
+        offsets.check_apart(py, &[values.clone(), players.clone(), folded.clone()])?;
+        groups.check_apart(py, &[values, players, folded, offsets.bytes()])?;
+    }
     let wanted = Wanted {
         folded: folded.as_mut().map(Room::as_slice_mut).transpose()?,
         strongest: strongest
@@ -117,9 +141,7 @@ fn aggregate<'py, T: Contribution + Element>(
         aggregate::aggregate_rows(rows, groups, n_groups, wanted, asked.kernel, workers)
     })?;
     Ok((
-        folded
-            .map(|room| room.array().reshape([n_rows, n_groups]))
-            .transpose()?,
+        folded.map(Room::array),
         strongest
             .map(|(_, _, mut offsets, groups)| {
                 let end = offsets.as_slice_mut()?[n_rows] as usize;

@@ -20,6 +20,13 @@ impl<T: Element, D: Dimension> Values<'_, T, D> {
     }
 }
 
+impl<'py, T: Element, D: Dimension> Values<'py, T, D> {
+    /// The array that was borrowed.
+    pub fn array(&self) -> &Bound<'py, PyArray<T, D>> {
+        &self.0
+    }
+}
+
 impl<T: Element> Values<'_, T, Ix2> {
     /// How many rows there are, and how many values in each.
     pub fn shape(&self) -> (usize, usize) {
@@ -49,6 +56,18 @@ fn array<'py, T: Element, D: Dimension>(
     value: &Bound<'py, PyAny>,
     dimensions: usize,
 ) -> PyResult<Values<'py, T, D>> {
+    match checked::<T, D>(name, value, dimensions)?.try_readonly() {
+        Ok(values) => Ok(Values(values)),
+        Err(error) => Err(argument_error(value.py(), format!("{name}: {error}"))),
+    }
+}
+
+/// Take a C-contiguous array of exactly this dtype and number of dimensions, not yet borrowed.
+pub fn checked<'a, 'py, T: Element, D: Dimension>(
+    name: &str,
+    value: &'a Bound<'py, PyAny>,
+    dimensions: usize,
+) -> PyResult<&'a Bound<'py, PyArray<T, D>>> {
     let py = value.py();
     let wanted = dtype::<T>(py);
     let Ok(untyped) = value.cast::<PyUntypedArray>() else {
@@ -81,11 +100,7 @@ fn array<'py, T: Element, D: Dimension>(
             format!("{name}: expected a C-contiguous, aligned array; use numpy.ascontiguousarray"),
         ));
     }
-    let typed = value.cast::<PyArray<T, D>>()?;
-    match typed.try_readonly() {
-        Ok(values) => Ok(Values(values)),
-        Err(error) => Err(argument_error(py, format!("{name}: {error}"))),
-    }
+    Ok(value.cast::<PyArray<T, D>>()?)
 }
 
 /// Take a whole number from 1 on; one too large for the machine means as many as there can be.

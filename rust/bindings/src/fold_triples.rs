@@ -1,6 +1,6 @@
 //! Contributions that come one by one, summed by row and group.
 
-use numpy::{PyArray2, PyArrayMethods};
+use numpy::PyArray2;
 use pyo3::prelude::*;
 use whyrec_core::aggregate::{self, Triples};
 
@@ -10,13 +10,15 @@ use crate::run::run;
 
 /// Sum entries by row and group.
 #[pyfunction]
-#[pyo3(signature = (rows, groups, values, n_rows, n_groups, *, threads=None))]
+#[pyo3(signature = (rows, groups, values, n_rows, n_groups, *, out=None, threads=None))]
+#[allow(clippy::too_many_arguments)]
 pub fn fold_triples<'py>(
     rows: &Bound<'py, PyAny>,
     groups: &Bound<'py, PyAny>,
     values: &Bound<'py, PyAny>,
     n_rows: &Bound<'py, PyAny>,
     n_groups: &Bound<'py, PyAny>,
+    out: Option<&Bound<'py, PyAny>>,
     threads: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let py = rows.py();
@@ -25,7 +27,8 @@ pub fn fold_triples<'py>(
     let values = vector::<f64>("values", values)?;
     let (n_rows, n_groups) = (size("n_rows", n_rows)?, size("n_groups", n_groups)?);
     let threads = arguments::threads(threads)?;
-    let mut room = Room::new(py, n_rows.saturating_mul(n_groups))?;
+    let mut room = Room::over(py, "out", out, [n_rows, n_groups])?;
+    room.check_apart(py, &[rows.bytes(), groups.bytes(), values.bytes()])?;
     let (rows, groups, values) = (rows.as_slice()?, groups.as_slice()?, values.as_slice()?);
     let sums = room.as_slice_mut()?;
     let steps = values.len().saturating_add(sums.len());
@@ -33,5 +36,5 @@ pub fn fold_triples<'py>(
         let triples = Triples::new(rows, groups, values)?;
         aggregate::fold_triples(triples, n_rows, n_groups, sums, workers)
     })?;
-    room.array().reshape([n_rows, n_groups])
+    Ok(room.array())
 }

@@ -9,6 +9,7 @@
 //! summed in the cache.
 
 mod partition;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use crate::Error;
 use crate::error::reserve;
 use crate::workers::Workers;
 use partition::Partition;
+use share::sum_share;
 
 /// Entries that are summed or moved as one task.
 const CHUNK: usize = 1 << 16;
@@ -188,21 +190,6 @@ fn shares(rows: &[i32], n_rows: usize) -> Result<Option<Vec<Share>>, Error> {
         shares.push((start..about + change, first_row..row));
         (start, first_row) = (about + change, row);
     }
-}
-
-/// Add entries to the sums of some rows; false if an entry is not about one of them.
-// Kept by itself: inlined among tasks, the loop runs out of registers.
-#[inline(never)]
-fn sum_share(triples: Triples, rows: &Range<usize>, n_groups: usize, sums: &mut [f64]) -> bool {
-    let (first, n_rows) = (rows.start, rows.len());
-    for (row, group, value) in triples.iter() {
-        let row = row.wrapping_sub(first);
-        if row >= n_rows || group >= n_groups {
-            return false;
-        }
-        sums[row * n_groups + group] += value;
-    }
-    true
 }
 
 /// Sum entries in any order and tell whether all sums are finite.
