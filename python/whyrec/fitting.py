@@ -32,6 +32,7 @@ from whyrec.models import (
     Run,
     ScoredBy,
     TrainingConfig,
+    TwoTowerConfig,
     WrappedConfig,
     fit_recommender,
 )
@@ -62,8 +63,11 @@ def fit_all(
         _check_settings(name, settings)
     if training is not None and not hasattr(training, "checkpoint"):
         raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
+    jointly = isinstance(explainer, NetworkConfig) and explainer.joint_weight > 0
+    if model is None and ranker is None and jointly:
+        model = TwoTowerConfig()  # a ranker learns by itself
     model, run = composed(model, ranker), Run(training, progress=progress)
-    if isinstance(explainer, NetworkConfig) and explainer.joint_weight:
+    if isinstance(explainer, NetworkConfig) and jointly:
         both = explainer.train_jointly(model, dataset, run)
         run.end()
         return Fitted(dataset, model, both[0], explainer, both[1])

@@ -85,9 +85,10 @@ class SDK(Listening):
             user_fields: the same of the users.
             unknown_items: whether an event of an item that the items table does not have is an
                 error, or dropped and counted in `report`.
-            model: the recommender's settings; `TwoTowerConfig()` by default.
-            ranker: settings of a network that re-orders the best items of the model, which is then
-                one of two towers or a sequence; None shows them in the order of the model.
+            model: the recommender's settings; by default two towers with a ranker on them,
+                `DeepRankerConfig()`.
+            ranker: settings of what re-orders the best items of the model, which is then one of two
+                towers or a sequence; None shows those of a model that is given in its own order.
             explainer: the explainer's settings; by default the closed form where the score is a
                 sum over events, and `NetworkConfig()` for any other recommender.
             training: on which device training runs, what it logs, and where it keeps what a fit

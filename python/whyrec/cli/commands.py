@@ -118,8 +118,9 @@ def fit(
     ] = UnknownItems.ERROR,
     model: Annotated[Model, typer.Option(help="What scores.")] = Model.TWO_TOWER,
     ranker: Annotated[
-        bool, typer.Option("--ranker", help="Re-order the best items by a deeper network.")
-    ] = False,
+        bool | None,
+        typer.Option(help="Re-order the best items; by default those of two towers."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -129,6 +130,7 @@ def fit(
     """
     _demand_room(out)
     recommender, explainer = _configs(model, seed)
+    with_ranker = model is Model.TWO_TOWER if ranker is None else ranker
     sdk = SDK.fit(
         events,
         items,
@@ -142,7 +144,7 @@ def fit(
         ),
         unknown_items=unknown_items.value,
         model=recommender,
-        ranker=DeepRankerConfig(seed=seed) if ranker else None,
+        ranker=DeepRankerConfig(seed=seed) if with_ranker else None,
         explainer=explainer,
         progress=not quiet,
     )

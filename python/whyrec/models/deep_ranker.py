@@ -159,13 +159,13 @@ class DeepRankerConfig:
 
 
 def composed(model: RecommenderConfig | None, ranker: DeepRankerConfig | None) -> RecommenderConfig:
-    """Put a ranker, if there is one, on a model, if there is one.
+    """Put a ranker, if there is one, on a model, if there is one; with neither, take both.
 
     Raises:
         ArgumentError: the ranker is none, or cannot be put on the model.
     """
     if ranker is None:
-        return model or TwoTowerConfig()
+        return model or DeepRankerConfig()
     if not isinstance(ranker, DeepRankerConfig):
         raise ArgumentError(f"ranker must be whyrec.DeepRankerConfig(…), not {ranker!r}")
     retrieval: Any = model or ranker.retrieval  # the ranker tells whether it can be put on it

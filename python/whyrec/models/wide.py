@@ -31,7 +31,7 @@ _CHOSEN_ON = 2_000
 _CELLS = 4_000_000
 """Scores of rows over the items that are held at once."""
 
-_L2 = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+_L2 = (10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 _NAMES = "items", "offsets", "columns", "weights"
 
 
