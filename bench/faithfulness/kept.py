@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 Arrays = Mapping[str, NDArray[Any]]
 
 _OF_MODELS = ("python/whyrec/data", "python/whyrec/models", "rust", "bench/data.py")
-_OF_ALL = ("python/whyrec", "rust", "bench/data.py", "bench/faithfulness/methods")
+_OF_ALL = (
+    "python/whyrec",
+    "rust",
+    "bench/data.py",
+    *(f"bench/faithfulness/{name}.py" for name in ("asked", "counting", "data", "event_game")),
+    "bench/faithfulness/methods",
+)
 """What figures come from: where a line of it is another, nothing that was kept is used."""
 
 

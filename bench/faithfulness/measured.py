@@ -63,8 +63,9 @@ class Measured:
     @classmethod
     def restored(cls, arrays: Arrays, recommender: Recommender, asked: Asked) -> "Measured":
         """Build it from what `arrays` gave, for the same recommender and pairs."""
-        costs = arrays["costs"].tolist()
-        return cls(attributions_of(arrays, recommender, asked), *costs, str(arrays["note"]))
+        coalitions, gradients, milliseconds, seconds = arrays["costs"].tolist()
+        found = attributions_of(arrays, recommender, asked)
+        return cls(found, coalitions, gradients, milliseconds, seconds, str(arrays["note"]))
 
 
 COSTS = ["coalitions", "gradients", "an explanation", "fit"]

@@ -90,8 +90,7 @@ def _removal_rows(on: str, removals: Removals) -> list[list[str]]:
         whole = removals.whole
         closed = gap_closed(whole[name], whole[RANDOM], whole[GREEDY])["CDCG"]
         what = f"gap closed, CDCG, {name.removeprefix('whyrec: ')}"
-        told = f"≥ {_CLOSED:.0%}", f"{closed:.1%}"
-        rows.append(_row(what, on, *told, reached=closed >= _CLOSED))
+        rows.append(_row(what, on, f"≥ {_CLOSED:.0%}", f"{closed:.1%}", reached=closed >= _CLOSED))
     return rows
 
 
