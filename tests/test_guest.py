@@ -42,17 +42,17 @@ def verbs(sdk: SDK, path: Path) -> list[Callable[[int], Any]]:
 
     def saved(number: int) -> object:
         sdk.save(path / str(number))
-        return SDK.load(path / str(number)).recommend("u3").to_dict()
+        return SDK.load(path / str(number)).recommend("u3")
 
     return [
-        lambda number: sdk.recommend(users[number % 4], k=5).to_dict(),
-        lambda number: [each.to_dict() for each in sdk.recommend_with_reasons(users, k=3 + number)],
+        lambda number: sdk.recommend(users[number % 4], k=5),
+        lambda number: sdk.recommend_with_reasons(users, k=3 + number),
         lambda number: sdk.recommend_with_reasons(
             users[number % 4], k=3, group_by="style", against=4
-        ).to_dict(),
-        lambda _: sdk.recommend_for(["i3", "i5"], {"city": "c1"}, k=4).to_dict(),
-        lambda number: sdk.explain(users[number % 4], "i6").to_dict(),
-        lambda number: sdk.explain(users[number % 4], "i6", against=3).to_dict(),
+        ),
+        lambda _: sdk.recommend_for(["i3", "i5"], {"city": "c1"}, k=4),
+        lambda number: sdk.explain(users[number % 4], "i6"),
+        lambda number: sdk.explain(users[number % 4], "i6", against=3),
         lambda _: str(sdk.evaluate(sdk.dataset.interactions, k=3)),
         lambda _: sdk.importance(users, k=3).to_dict(),
         lambda number: str(
@@ -91,7 +91,7 @@ import torch, whyrec
 torch.set_num_threads({threads})
 sdk = whyrec.SDK.load(sys.argv[1])
 def answer():
-    return [each.to_dict() for each in sdk.recommend_with_reasons(["u3", "u7", "u8"], k=5)]
+    return sdk.recommend_with_reasons(["u3", "u7", "u8"], k=5)
 def in_fork(first):
     if first:
         torch.set_num_threads(1)
@@ -166,15 +166,15 @@ def test_the_event_loop_goes_on_while_an_answer_is_made(held: Held, linear: SDK)
         return await task
 
     answer = asyncio.run(main())
-    assert answer.to_dict() == linear.recommend_with_reasons("u3", k=3, max_reasons=2).to_dict()
+    assert answer == linear.recommend_with_reasons("u3", k=3, max_reasons=2)
 
 
 def test_many_answers_are_awaited_together(linear: SDK) -> None:
     async def main() -> list[Recommendations]:
         return await asyncio.gather(*(linear.arecommend(f"u{each}", k=4) for each in range(3, 20)))
 
-    alone = [linear.recommend(f"u{each}", k=4).to_dict() for each in range(3, 20)]
-    assert [each.to_dict() for each in asyncio.run(main())] == alone
+    alone = [linear.recommend(f"u{each}", k=4) for each in range(3, 20)]
+    assert asyncio.run(main()) == alone
 
 
 def test_to_cancel_frees_the_caller_and_harms_nothing(held: Held, linear: SDK) -> None:
@@ -187,7 +187,7 @@ def test_to_cancel_frees_the_caller_and_harms_nothing(held: Held, linear: SDK) -
         held.let_go.set()
         return await held.arecommend_with_reasons("u3", k=3)
 
-    assert asyncio.run(main()).to_dict() == linear.recommend_with_reasons("u3", k=3).to_dict()
+    assert asyncio.run(main()) == linear.recommend_with_reasons("u3", k=3)
 
 
 @pytest.mark.parametrize("copied", [pickle.dumps, copy.deepcopy, copy.copy])

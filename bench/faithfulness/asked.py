@@ -4,8 +4,8 @@ import numpy as np
 
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.models.recommender import Recommender
-from whyrec.ranking import Candidates, ItemIndex
+from whyrec.models.recommender import Recommender, TwoStageRecommender
+from whyrec.ranking import Candidates, ItemIndex, Ranking
 from whyrec.types import Float64Array
 
 
@@ -16,7 +16,19 @@ def best_unseen(
 
     A history that has the whole catalog gets no pair.
     """
+    ranking = top_unseen(recommender, histories, 1)
+    return histories, ranking.pairs(), ranking.scores.astype(np.float64)
+
+
+def top_unseen(recommender: Recommender, histories: Histories, k: int) -> Ranking:
+    """Rank the best items of each row that are not in its history, by both stages if there are two.
+
+    The second stage ranks k items at least, as in an answer.
+    """
     index = ItemIndex(recommender.item_vectors(), recommender.item_biases())
     seen = Candidates(histories.items, histories.offsets)
-    ranking = index.top_k(recommender.query_vectors(histories), 1, excluded=seen)
-    return histories, ranking.pairs(), ranking.scores.astype(np.float64)
+    queries = recommender.query_vectors(histories)
+    if not isinstance(recommender, TwoStageRecommender):
+        return index.top_k(queries, k, excluded=seen)
+    found = index.top_k(queries, max(k, recommender.n_ranked), excluded=seen)
+    return found.reordered(recommender.pair_scores(histories, found.pairs(), queries), k)

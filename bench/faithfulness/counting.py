@@ -1,7 +1,7 @@
 """A recommender that counts what is asked of it, so that methods can be compared by their cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,11 @@ from whyrec.data.coalitions import Coalitions
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.models.recommender import DifferentiableRecommender
+from whyrec.models.recommender import (
+    DifferentiableRecommender,
+    LinearRecommender,
+    TwoStageRecommender,
+)
 from whyrec.types import Float32Array, Float64Array, Int64Array
 
 
@@ -22,6 +26,15 @@ class _Counted:
 
     embedded: Any
     n_pairs: int
+
+
+def counting(recommender: DifferentiableRecommender[Any]) -> "CountingRecommender":
+    """Return a recommender that counts, and can do whatever the one that it asks can."""
+    if isinstance(recommender, LinearRecommender):
+        return CountingLinear(recommender)
+    if isinstance(recommender, TwoStageRecommender):
+        return CountingTwoStage(recommender)
+    return CountingRecommender(recommender)
 
 
 class CountingRecommender:
@@ -99,3 +112,37 @@ class CountingRecommender:
     def player_vectors(self, embedded: _Counted) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the shared embedding of each player."""
         return self._recommender.player_vectors(embedded.embedded)
+
+
+class CountingLinear(CountingRecommender):
+    """The same of scores that are linear in the item: held against others, they are one score."""
+
+    _recommender: LinearRecommender[Any]
+
+    def held_against(
+        self, embedded: _Counted, vectors: torch.Tensor, biases: torch.Tensor
+    ) -> _Counted:
+        """Return the pairs, held against something more; see the protocol."""
+        held = self._recommender.held_against(embedded.embedded, vectors, biases)
+        return replace(embedded, embedded=held)
+
+
+class CountingTwoStage(CountingRecommender):
+    """The same of a recommender that scores again what it retrieves."""
+
+    _recommender: Any
+    """Both a `DifferentiableRecommender` and a `TwoStageRecommender`."""
+
+    @property
+    def n_ranked(self) -> int:
+        """How many of the best items by the vectors are scored again."""
+        n_ranked: int = self._recommender.n_ranked
+        return n_ranked
+
+    def pair_scores(
+        self, histories: Histories, pairs: Pairs, queries: Float32Array | None = None
+    ) -> Float32Array:
+        """Return float32 [n_pairs], in logits; each counts as a coalition."""
+        self.n_coalitions += len(pairs)
+        scores: Float32Array = self._recommender.pair_scores(histories, pairs, queries)
+        return scores

@@ -15,7 +15,11 @@ from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError
 from whyrec.models.game import check_coalitions, with_all_features
-from whyrec.models.recommender import DifferentiableRecommender
+from whyrec.models.recommender import (
+    DifferentiableRecommender,
+    LinearRecommender,
+    TwoStageRecommender,
+)
 from whyrec.types import Float32Array, Float64Array, Int64Array
 
 
@@ -25,6 +29,15 @@ class _WithContext:
 
     embedded: Any
     n_feature_places: int
+
+
+def event_game(recommender: DifferentiableRecommender[Any]) -> "EventGame":
+    """Return the game of a recommender's events, which can do whatever the recommender can."""
+    if isinstance(recommender, LinearRecommender):
+        return LinearEventGame(recommender)
+    if isinstance(recommender, TwoStageRecommender):
+        return TwoStageEventGame(recommender)
+    return EventGame(recommender)
 
 
 class EventGame:
@@ -104,3 +117,36 @@ class EventGame:
         """Return the embedding of each event; there is no feature to embed."""
         events, features = self._recommender.player_vectors(embedded.embedded)
         return events, features[:, :, :0]
+
+
+class LinearEventGame(EventGame):
+    """The same of scores that are linear in the item, which can be held against others."""
+
+    _recommender: LinearRecommender[Any]
+
+    def held_against(
+        self, embedded: _WithContext, vectors: torch.Tensor, biases: torch.Tensor
+    ) -> _WithContext:
+        """Return the pairs, held against something more; see the protocol."""
+        held = self._recommender.held_against(embedded.embedded, vectors, biases)
+        return replace(embedded, embedded=held)
+
+
+class TwoStageEventGame(EventGame):
+    """The same of a recommender that scores again what it retrieves."""
+
+    _recommender: Any
+    """Both a `DifferentiableRecommender` and a `TwoStageRecommender`."""
+
+    @property
+    def n_ranked(self) -> int:
+        """How many of the best items by the vectors are scored again."""
+        n_ranked: int = self._recommender.n_ranked
+        return n_ranked
+
+    def pair_scores(
+        self, histories: Histories, pairs: Pairs, queries: Float32Array | None = None
+    ) -> Float32Array:
+        """Return float32 [n_pairs], in logits; see the protocol."""
+        scores: Float32Array = self._recommender.pair_scores(histories, pairs, queries)
+        return scores

@@ -22,10 +22,11 @@ def matching_rows(
     *,
     n_pairs: int,
     most: int,
-) -> list[list[str]]:
+) -> tuple[list[list[str]], int | None]:
     """Return a row for each budget, doubled until it matches the network or would pass the most.
 
-    Errors are means over the first n_pairs, the same for both.
+    Errors are means over the first n_pairs, the same for both. Beside the rows is the budget that
+    matched, None if none did.
     """
     histories, pairs, full_values = asked
     first = np.arange(min(n_pairs, len(pairs)))
@@ -40,7 +41,7 @@ def matching_rows(
         matched = error <= target
         rows.append([f"{budget:,}", f"{error:.2g}", f"{target:.2g}", "yes" if matched else "no"])
         budget *= 2
-    return rows
+    return rows, budget // 2 if matched else None
 
 
 def first_pairs(attributions: Attributions, n_pairs: int) -> Attributions:

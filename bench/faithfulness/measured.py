@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bench.faithfulness.counting import CountingRecommender
+from bench.faithfulness.counting import counting
+from bench.faithfulness.kept import Arrays
 from bench.faithfulness.methods.lxr import LXR
 from bench.faithfulness.methods.method import Method
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
-from whyrec.explain.attribution import Attributions
-from whyrec.models.recommender import DifferentiableRecommender
+from whyrec.explain.attribution import Attributions, Players
+from whyrec.models.recommender import DifferentiableRecommender, Recommender
 from whyrec.types import Float64Array
 
 Asked = tuple[Histories, Pairs, Float64Array]
@@ -32,10 +33,10 @@ class Measured:
     """Gradients taken for an explanation, the mean over pairs."""
 
     milliseconds: float
-    """Of an explanation, all pairs being asked at once."""
+    """Processor time of an explanation, all pairs being asked at once."""
 
     seconds: float
-    """Of the fit."""
+    """Processor time of the fit."""
 
     note: str = ""
     """What the fit chose, if it chose anything."""
@@ -48,6 +49,23 @@ class Measured:
             f"{self.milliseconds:.2f} ms",
             f"{self.seconds:.1f} s",
         ]
+
+    def arrays(self) -> Arrays:
+        """Return all that `restored` needs."""
+        return {
+            **arrays_of(self.attributions),
+            "costs": np.array(
+                [self.coalitions, self.gradients, self.milliseconds, self.seconds], np.float64
+            ),
+            "note": np.array(self.note),
+        }
+
+    @classmethod
+    def restored(cls, arrays: Arrays, recommender: Recommender, asked: Asked) -> "Measured":
+        """Build it from what `arrays` gave, for the same recommender and pairs."""
+        coalitions, gradients, milliseconds, seconds = arrays["costs"].tolist()
+        found = attributions_of(arrays, recommender, asked)
+        return cls(found, coalitions, gradients, milliseconds, seconds, str(arrays["note"]))
 
 
 COSTS = ["coalitions", "gradients", "an explanation", "fit"]
@@ -62,17 +80,17 @@ def measure(
     progress: bool,
 ) -> Measured:
     """Fit a method, explain all pairs at once, and say what that took."""
-    counting = CountingRecommender(recommender)
-    started = time.perf_counter()
-    explainer = method.fit(counting, dataset, progress=progress)
-    seconds = time.perf_counter() - started
+    counted = counting(recommender)
+    started = time.process_time()
+    explainer = method.fit(counted, dataset, progress=progress)
+    seconds = time.process_time() - started
     histories, pairs, full_values = asked
     first = np.arange(min(4, len(pairs)))
     explainer.explain(histories, pairs.take(first), full_values[first])  # caches, lazy imports
-    counting.reset()
-    started = time.perf_counter()
+    counted.reset()
+    started = time.process_time()
     attributions = explainer.explain(*asked)
-    milliseconds = (time.perf_counter() - started) * 1e3 / len(pairs)
+    milliseconds = (time.process_time() - started) * 1e3 / len(pairs)
     note = ""
     if isinstance(explainer, LXR):
         config = explainer.config
@@ -82,9 +100,35 @@ def measure(
         )
     return Measured(
         attributions,
-        counting.n_coalitions / len(pairs),
-        counting.n_gradients / len(pairs),
+        counted.n_coalitions / len(pairs),
+        counted.n_gradients / len(pairs),
         milliseconds,
         seconds,
         note,
+    )
+
+
+def arrays_of(attributions: Attributions) -> Arrays:
+    """Return all of attributions but what the pairs tell of themselves."""
+    errors = attributions.standard_errors
+    return {
+        "contributions": attributions.contributions,
+        "base_values": attributions.base_values,
+        "full_values": attributions.full_values,
+        "tier": np.array(attributions.tier),
+        **({} if errors is None else {"standard_errors": errors}),
+    }
+
+
+def attributions_of(arrays: Arrays, recommender: Recommender, asked: Asked) -> Attributions:
+    """Build attributions from what `arrays_of` gave."""
+    histories, pairs, _ = asked
+    return Attributions(
+        pairs,
+        Players.of(histories, recommender.item_features, pairs),
+        arrays["contributions"],
+        arrays["base_values"],
+        arrays["full_values"],
+        str(arrays["tier"]),
+        arrays.get("standard_errors"),
     )

@@ -1,9 +1,10 @@
 """The second question: does removing what a method names change score and rank as it says?"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bench.faithfulness.lineup import NETWORK, RANDOM, RIVALS
+from bench.faithfulness.kept import Arrays
+from bench.faithfulness.lineup import RANDOM, RIVALS
 from bench.faithfulness.measured import Asked, Measured
 
 from whyrec.evaluate.faithfulness import (
@@ -17,6 +18,7 @@ from whyrec.evaluate.faithfulness import (
     refined_removal,
     removal,
 )
+from whyrec.evaluate.intervals import Interval
 from whyrec.models.recommender import Recommender
 
 GREEDY = "greedy"
@@ -75,26 +77,30 @@ class Removals:
             rows.append([name, *cells])
         return ["method", *header], rows
 
-    def against_rivals(self) -> list[list[str]]:
-        """Return a row for each rival: the network's figure less the rival's, pair by pair."""
-        ours = self.whole[NETWORK].figures()
-        rows = []
-        for rival in RIVALS:
-            theirs = self.whole[rival].figures()
-            found = differences(
-                {figure: ours[figure] for figure in LOWER_IS_BETTER},
-                {figure: theirs[figure] for figure in LOWER_IS_BETTER},
-            )
-            cells = []
-            for bound in found.values():
-                verdict = ("better" if bound.high < 0 else "worse") if bound.is_apart else "level"
-                cells.append(f"{bound.mean:+.4f} [{bound.low:+.4f}, {bound.high:+.4f}], {verdict}")
-            rows.append([rival, *cells])
-        return rows
+    def differences(self, ours: str, rival: str) -> dict[str, Interval]:
+        """Return how far a method's figures are above those of a rival, pair by pair."""
+        one, other = self.whole[ours].figures(), self.whole[rival].figures()
+        return differences(
+            {figure: one[figure] for figure in LOWER_IS_BETTER},
+            {figure: other[figure] for figure in LOWER_IS_BETTER},
+        )
+
+    def against_rivals(self, ours: str) -> list[list[str]]:
+        """Return a row for each rival: a method's figure less the rival's."""
+        return [
+            [
+                rival,
+                *(
+                    f"{bound.mean:+.4f} [{bound.low:+.4f}, {bound.high:+.4f}], {verdict(bound)}"
+                    for bound in self.differences(ours, rival).values()
+                ),
+            ]
+            for rival in RIVALS
+            if rival in self.whole
+        ]
 
 
 MAIN_HEADER = ["method", *FIGURES, *(f"gap closed, {figure}" for figure in CLOSED)]
-RIVALS_HEADER = ["network less …", *LOWER_IS_BETTER]
 NOTES = [
     "Events of a history are removed from the strongest on, at eleven points from none to all; "
     "NEG from the weakest on; INS puts only the strongest into an empty history. The explained "
@@ -106,14 +112,54 @@ NOTES = [
 ]
 
 
+def verdict(difference: Interval) -> str:
+    """Say what an interval of a difference tells, where low is good."""
+    if not difference.is_apart:
+        return "level"
+    return "better" if difference.high < 0 else "worse"
+
+
+Keep = Callable[[str, Callable[[], Arrays]], Arrays]
+"""From the name of a method and what measures its removal to what was measured, now or before."""
+
+
 def measure_removals(
-    recommender: Recommender, asked: Asked, measured: Mapping[str, Measured]
+    recommender: Recommender, asked: Asked, measured: Mapping[str, Measured], keep: Keep
 ) -> Removals:
     """Follow the order of each method, and the greedy one."""
     outcomes = RecommenderOutcomes(recommender, *asked[:2])
-    orders = {name: Orders.of(each.attributions) for name, each in measured.items()}
-    orders[GREEDY] = greedy_orders(outcomes, outcomes.offsets, n_steps=STEPS)
+    found = {}
+    for name in (*measured, GREEDY):
+
+        def make(name: str = name) -> Arrays:
+            if name == GREEDY:
+                orders = greedy_orders(outcomes, outcomes.offsets, n_steps=STEPS)
+            else:
+                orders = Orders.of(measured[name].attributions)
+            whole = removal(outcomes, orders, method=name)
+            return _arrays(whole, *refined_removal(outcomes, orders, method=name))
+
+        found[name] = _removals(name, keep(name, make))
     return Removals(
-        {name: removal(outcomes, order, method=name) for name, order in orders.items()},
-        {name: refined_removal(outcomes, order, method=name) for name, order in orders.items()},
+        {name: whole for name, (whole, *_) in found.items()},
+        {name: tuple(refined) for name, (_, *refined) in found.items()},
     )
+
+
+_KEPT = ("pairs", "pos", "neg", "deletion", "insertion", "cdcg")
+
+
+def _arrays(*removals: Removal) -> Arrays:
+    return {
+        f"{name} {place}": getattr(each, name)
+        for place, each in enumerate(removals)
+        for name in _KEPT
+    }
+
+
+def _removals(method: str, arrays: Arrays) -> list[Removal]:
+    """Build what `_arrays` has told: first all points, then one event removed, two, …"""
+    return [
+        Removal(method, place or None, *(arrays[f"{name} {place}"] for name in _KEPT))
+        for place in range(len(arrays) // len(_KEPT))
+    ]

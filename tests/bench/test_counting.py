@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from bench.faithfulness.counting import CountingRecommender
+from bench.faithfulness.counting import CountingRecommender, counting
 from bench.faithfulness.methods.gradients import GradientTimesInputConfig
 from bench.faithfulness.methods.leave_one_out import LeaveOneOutConfig, Output
 from bench.faithfulness.methods.method import Method
@@ -30,50 +30,52 @@ def test_gradients_are_counted_by_pair_however_they_are_batched(
     name: str, tower: TwoTower, shop: Dataset, asked: Asked
 ) -> None:
     method, gradients = COSTS[name]
-    counting = CountingRecommender(tower)
-    explainer = method.fit(counting, shop, progress=False)
-    counting.reset()
+    counted = counting(tower)
+    explainer = method.fit(counted, shop, progress=False)
+    counted.reset()
     explainer.explain(*asked)
-    assert counting.n_gradients == gradients * N_PAIRS
+    assert counted.n_gradients == gradients * N_PAIRS
 
 
 def test_coalitions_are_counted_by_pair(tower: TwoTower, shop: Dataset, asked: Asked) -> None:
-    counting = CountingRecommender(tower)
-    found = LeaveOneOutConfig().fit(counting, shop).explain(*asked)
+    counted = counting(tower)
+    found = LeaveOneOutConfig().fit(counted, shop).explain(*asked)
     n_players = found.players.counts()
-    assert (counting.n_coalitions, counting.n_gradients) == ((n_players + 2).sum(), 0)
-    counting.reset()
-    LeaveOneOutConfig(of=Output.PROBABILITY).fit(counting, shop).explain(*asked)
+    assert (counted.n_coalitions, counted.n_gradients) == ((n_players + 2).sum(), 0)
+    counted.reset()
+    LeaveOneOutConfig(of=Output.PROBABILITY).fit(counted, shop).explain(*asked)
     n_events = found.players.counts_by_kind()[:, 0]
-    assert (counting.n_coalitions, counting.n_gradients) == ((n_events + 1).sum(), 0)
+    assert (counted.n_coalitions, counted.n_gradients) == ((n_events + 1).sum(), 0)
 
 
-def test_margins_are_counted_with_those_of_each_rival(
+def test_margins_are_counted_with_those_of_each_rival_unless_they_are_one_score(
     tower: TwoTower, shop: Dataset, asked: Asked
 ) -> None:
-    """What counts does not show that scores are linear in the item, so the rivals are followed."""
     histories, pairs, full_values = asked
-    counting = CountingRecommender(tower)
     items = np.arange(shop.n_items, dtype=np.int32)
     rivals = Rivals(2 * np.arange(shop.n_items + 1), np.array([1, 7] * shop.n_items, np.int32))
-    plain, counted = (
+    # Scores of the tower are linear in the item; what counts may show that or not.
+    linear, other = counting(tower), CountingRecommender(tower)
+    plain, *counted = (
         GradientPathConfig(n_points=8)
         .fit(margin_over(recommender, items, rivals), shop)
         .explain(histories, pairs, full_values)
-        for recommender in (tower, counting)
+        for recommender in (tower, linear, other)
     )
-    assert counting.n_gradients == COSTS["gradient path"][1] * N_PAIRS * 3
-    np.testing.assert_allclose(plain.contributions, counted.contributions, atol=1e-5)
+    n_gradients = COSTS["gradient path"][1] * N_PAIRS
+    assert (linear.n_gradients, other.n_gradients) == (n_gradients, 3 * n_gradients)
+    for each in counted:
+        np.testing.assert_allclose(plain.contributions, each.contributions, atol=1e-5)
 
 
 def test_counting_changes_no_bit(tower: TwoTower, shop: Dataset, asked: Asked) -> None:
-    counting = CountingRecommender(tower)
-    assert isinstance(counting, DifferentiableRecommender)
+    counted = counting(tower)
+    assert isinstance(counted, DifferentiableRecommender)
     for method in (ShapleyConfig(max_permutations=8), NetworkConfig(max_steps=2)):
         plain = method.fit(tower, shop, progress=False).explain(*asked)
-        counted = method.fit(counting, shop, progress=False).explain(*asked)
-        np.testing.assert_array_equal(plain.contributions, counted.contributions)
+        found = method.fit(counted, shop, progress=False).explain(*asked)
+        np.testing.assert_array_equal(plain.contributions, found.contributions)
     for name in ("item_vectors", "item_biases"):
-        np.testing.assert_array_equal(getattr(counting, name)(), getattr(tower, name)())
-    assert counting.item_features is tower.item_features
-    assert counting.arrays().keys() == tower.arrays().keys()
+        np.testing.assert_array_equal(getattr(counted, name)(), getattr(tower, name)())
+    assert counted.item_features is tower.item_features
+    assert counted.arrays().keys() == tower.arrays().keys()

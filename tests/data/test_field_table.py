@@ -91,7 +91,7 @@ LISTED = r'the fields are "style" \(string\), .*"year" \(int64\)'
         ("year > 1980", "must be an expression of pyarrow.compute or narwhals .* not builtins.str"),
         (lambda row: row, "not builtins.function"),
     ],
-    ids=str,
+    ids=lambda each: "a function" if callable(each) else str(each),
 )
 def test_what_is_no_question_about_the_fields_is_refused(
     table: pa.Table, where: Any, message: str

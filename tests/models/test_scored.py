@@ -213,8 +213,7 @@ def test_the_function_is_given_again_at_load(shop: Dataset, tmp_path: Path) -> N
     sdk = SDK.fit_dataset(shop, model=SETTINGS)
     sdk.save(tmp_path)
     one, other = (
-        each.recommend_with_reasons("u3", k=2).to_json()
-        for each in (sdk, SDK.load(tmp_path, model=SETTINGS))
+        each.recommend_with_reasons("u3", k=2) for each in (sdk, SDK.load(tmp_path, model=SETTINGS))
     )
     assert one == other
 

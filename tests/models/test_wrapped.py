@@ -256,7 +256,7 @@ def test_a_wrapped_model_is_given_again_at_load(bag: Bag, shop: Dataset, tmp_pat
     sdk = SDK.fit_dataset(shop, model=WrappedConfig(bag), explainer=explainer)
     sdk.save(tmp_path)
     again = SDK.load(tmp_path, model=bag)
-    one, other = (each.recommend_with_reasons("u3", k=2).to_json() for each in (sdk, again))
+    one, other = (each.recommend_with_reasons("u3", k=2) for each in (sdk, again))
     assert one == other
     with pytest.raises(ArgumentError, match=r"not the model, .*SDK\.load\(path, model=…\)"):
         SDK.load(tmp_path)

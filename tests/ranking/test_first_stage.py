@@ -1,22 +1,30 @@
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
-from whyrec.models.recommender import TwoStageRecommender
+from whyrec.models.recommender import WideRecommender
 from whyrec.ranking import Candidates, Filters, ItemIndex, Ranking, first_stage, retrieve
 from whyrec.types import Float32Array, Int32Array
 
 N_ITEMS, N_USERS = 40, 6
 
 
-class Stages:
+class Stages(WideRecommender):
     """What the first stage asks of a model: the wide scores are those given, row by row."""
 
     def __init__(self, n_ranked: int, items: Int32Array, scores: Float32Array) -> None:
-        self.n_ranked, self.wide_items, self._scores = n_ranked, items, scores
+        self._n_ranked, self._items, self._scores = n_ranked, items, scores
+
+    @property
+    def n_ranked(self) -> int:
+        return self._n_ranked
+
+    @property
+    def wide_items(self) -> Int32Array:
+        return self._items
 
     def wide_scores(self, histories: Histories) -> Float32Array:
         # The row of a history is told by its only event.
@@ -75,7 +83,7 @@ def test_half_is_found_by_the_vectors_and_the_best_of_the_rest_by_the_wide_part(
     monkeypatch.setattr(first_stage, "_CELLS", 2 * max(1, n_weighted))  # two rows at a time
     found = retrieve(
         ItemIndex(vectors),
-        cast(TwoStageRecommender, Stages(n_ranked, items, scores)),
+        Stages(n_ranked, items, scores),  # type: ignore[abstract]  # nothing else is asked of it
         histories,
         queries,
         k,

@@ -140,7 +140,7 @@ IDS: list[Hashable] = [
 ]
 
 
-@pytest.mark.parametrize("one", IDS, ids=repr)
+@pytest.mark.parametrize("one", IDS)
 def test_ids_and_values_of_any_type_come_back_as_they_are(one: Hashable) -> None:
     reasons = (
         Reason(ReasonKind.HISTORY, one, 1.5, None, 0.5, 1.0, (0,), None, None, "x"),

@@ -40,7 +40,7 @@ def sdk(shop: Dataset) -> SDK:
     return SDK.fit_dataset(shop, model=EASEConfig(), progress=False)
 
 
-@pytest.mark.parametrize("one", IDS, ids=repr)
+@pytest.mark.parametrize("one", IDS)
 def test_what_it_is_about_is_read_back(one: Hashable) -> None:
     for user in (one, "ann", None):
         for about in (

@@ -13,8 +13,8 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.explain.attribution import Attributions, Players
-from whyrec.models.recommender import Recommender
-from whyrec.types import Float64Array
+from whyrec.models.recommender import Recommender, TwoStageRecommender
+from whyrec.types import Float32Array, Float64Array
 
 
 class Output(StrEnum):
@@ -55,12 +55,15 @@ class LeaveOneOutConfig:
         ) -> Attributions:
             found = []
             for row, item in zip(pairs.rows.tolist(), pairs.items.tolist(), strict=True):
-                queries = recommender.query_vectors(_without_one(histories, row))
-                scores = (torch.from_numpy(queries) @ items.T + biases).double()
-                score = scores[:, item].clone()
+                left = _without_one(histories, row)
+                queries = recommender.query_vectors(left)
+                scores = torch.from_numpy(queries) @ items.T + biases
                 seen = histories.items[histories.offsets[row] : histories.offsets[row + 1]]
-                scores[:, torch.from_numpy(seen).long()] = -torch.inf
-                scores[:, item] = score
+                scores[:, torch.from_numpy(seen[seen != item]).long()] = -torch.inf
+                if isinstance(recommender, TwoStageRecommender):
+                    _score_again(recommender, left, queries, scores)
+                scores = scores.double()
+                score = scores[:, item]
                 log_probabilities = score - scores.logsumexp(1)
                 found.append((log_probabilities[0] - log_probabilities[1:]).numpy())
             contributions = np.concatenate([*found, np.zeros(0)])
@@ -95,3 +98,17 @@ def _without_one(histories: Histories, row: int) -> Histories:
     n_events = int(histories.counts()[row])
     present = np.concatenate([np.ones((1, n_events), bool), ~np.eye(n_events, dtype=bool)])
     return histories.take(np.full(n_events + 1, row)).only_events(present.ravel())
+
+
+def _score_again(
+    recommender: TwoStageRecommender,
+    histories: Histories,
+    queries: Float32Array,
+    scores: torch.Tensor,
+) -> None:
+    """Put the second stage's scores, of each row's best items, in the place of the first one's."""
+    best = scores.topk(min(recommender.n_ranked, scores.shape[1])).indices
+    rows = np.repeat(np.arange(len(histories), dtype=np.int32), best.shape[1])
+    pairs = Pairs(rows, best.flatten().numpy().astype(np.int32))
+    found = torch.from_numpy(recommender.pair_scores(histories, pairs, queries))
+    scores.scatter_(1, best, found.reshape(best.shape))

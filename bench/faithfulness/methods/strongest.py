@@ -1,14 +1,11 @@
 """The items that an explained item competes with most: those that score best beside it."""
 
 import numpy as np
-import torch
+from bench.faithfulness.asked import top_unseen
 
 from whyrec.data.interactions import Histories
 from whyrec.models.recommender import Recommender
 from whyrec.types import BoolArray, Int32Array, Int64Array
-
-_ROWS_AT_ONCE = 256
-"""Rows whose scores over the catalog are held together."""
 
 
 def best_items(
@@ -21,17 +18,16 @@ def best_items(
         bool [n_rows, n]: whether it is one. Where the catalog has no more of them, items of the
             history fill the row up.
     """
-    items = torch.from_numpy(recommender.item_vectors())
-    biases = torch.from_numpy(recommender.item_biases())
-    shape = len(histories), min(n_best, len(items))
-    best, is_unseen = np.zeros(shape, np.int64), np.zeros(shape, bool)
-    for rows in np.split(np.arange(len(histories)), range(_ROWS_AT_ONCE, shape[0], _ROWS_AT_ONCE)):
-        some = histories.take(rows)
-        scores = torch.from_numpy(recommender.query_vectors(some)) @ items.T + biases
-        seen = np.repeat(np.arange(len(some)), some.counts())
-        scores[torch.from_numpy(seen), torch.from_numpy(some.items).long()] = -torch.inf
-        found = scores.topk(shape[1])
-        best[rows], is_unseen[rows] = found.indices.numpy(), torch.isfinite(found.values).numpy()
+    n_items = len(recommender.item_features)
+    ranking = top_unseen(recommender, histories, n_best)
+    place = np.arange(min(n_best, n_items))
+    counts = np.diff(ranking.offsets)[:, None]
+    is_unseen = place < counts
+    best = np.zeros(is_unseen.shape, np.int64)
+    best[is_unseen] = ranking.items
+    for row in np.flatnonzero(~is_unseen.all(axis=1)).tolist():
+        seen = np.setdiff1d(np.arange(n_items), best[row, is_unseen[row]])
+        best[row, ~is_unseen[row]] = seen[: (~is_unseen[row]).sum()]
     return best, is_unseen
 
 

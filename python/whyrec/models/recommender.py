@@ -188,19 +188,7 @@ class TwoStageRecommender(Recommender, Protocol):
 
     @property
     def n_ranked(self) -> int:
-        """How many items are scored again: the best by the vectors, and by the wide part."""
-        ...
-
-    @property
-    def wide_items(self) -> Int32Array:
-        """int32, rising: the items that the wide part knows; none where there is no wide part."""
-        ...
-
-    def wide_scores(self, histories: Histories) -> Float32Array:
-        """Return float32 [n_rows, n_wide_items]: what the wide part adds to each score, in logits.
-
-        It speaks for an item where that is above 0, also for items that the vectors do not find.
-        """
+        """How many items are scored again: the best by the vectors, and by a wide part if any."""
         ...
 
     def pair_scores(
@@ -230,6 +218,23 @@ class EncodingRecommender(Recommender, Protocol):
         Args:
             histories: what is encoded.
             coalitions: of the events of each row, in their order.
+        """
+        ...
+
+
+@runtime_checkable
+class WideRecommender(TwoStageRecommender, Protocol):
+    """A recommender of two stages that has a wide part, which finds items as well."""
+
+    @property
+    def wide_items(self) -> Int32Array:
+        """int32, rising: the items that the wide part knows; none where there is no wide part."""
+        ...
+
+    def wide_scores(self, histories: Histories) -> Float32Array:
+        """Return float32 [n_rows, n_wide_items]: what the wide part adds to each score, in logits.
+
+        It speaks for an item where that is above 0, also for items that the vectors do not find.
         """
         ...
 

@@ -5,7 +5,7 @@ import numpy as np
 from whyrec._native import Strength, strongest
 from whyrec.data.interactions import Histories
 from whyrec.data.rows import offsets_of
-from whyrec.models.recommender import TwoStageRecommender
+from whyrec.models.recommender import TwoStageRecommender, WideRecommender
 from whyrec.ranking.candidates import Candidates
 from whyrec.ranking.filters import Filters
 from whyrec.ranking.index import ItemIndex
@@ -40,6 +40,8 @@ def retrieve(
     Returns:
         The items of each row, those of the vectors first, with the scores by which they were found.
     """
+    if not isinstance(model, WideRecommender):
+        return filters.top_k(index, queries, max(k, model.n_ranked))
     items = model.wide_items
     n_further = min(model.n_ranked // 2, len(items))
     found = filters.top_k(index, queries, max(k, model.n_ranked - n_further))
