@@ -106,7 +106,8 @@ def test_fit_trains_the_two_tower_and_its_network_from_the_seed(
     towers = partial(TwoTowerConfig, dimension=16, heads=2, hidden=8, max_steps=5)
     monkeypatch.setattr(commands, "TwoTowerConfig", towers)
     monkeypatch.setattr(commands, "NetworkConfig", partial(NetworkConfig, max_steps=3))
-    answered("fit", files / "events.csv", "--out", tmp_path, "--seed", "7", "--quiet")
+    plain = ("--no-ranker", "--quiet")
+    answered("fit", files / "events.csv", "--out", tmp_path, "--seed", "7", *plain)
     described = json.loads((tmp_path / "manifest.json").read_text())["description"]
     assert [described[part]["settings"]["seed"] for part in ("model", "explainer")] == [7, 7]
     expected = SDK.fit(
@@ -119,7 +120,7 @@ def test_fit_trains_the_two_tower_and_its_network_from_the_seed(
     assert said(answer) == said(expected.recommend_with_reasons("u2", k=4).to_json())
 
 
-def test_fit_puts_a_ranker_on_the_model_when_told(
+def test_fit_puts_a_ranker_on_two_towers_and_on_others_when_told(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     towers = partial(TwoTowerConfig, dimension=16, heads=2, hidden=8, max_steps=1)
@@ -127,14 +128,14 @@ def test_fit_puts_a_ranker_on_the_model_when_told(
     monkeypatch.setattr(commands, "TwoTowerConfig", towers)
     monkeypatch.setattr(commands, "DeepRankerConfig", ranker)
     monkeypatch.setattr(commands, "NetworkConfig", partial(NetworkConfig, max_steps=1))
-    fit = ("fit", files / "events.csv", "--out", tmp_path, "--seed", "7", "--ranker", "--quiet")
+    fit = ("fit", files / "events.csv", "--out", tmp_path, "--seed", "7", "--quiet")
     answered(*fit)
     described = json.loads((tmp_path / "manifest.json").read_text())["description"]["model"]
     assert described["kind"] == "deep_ranker"
     assert described["settings"]["seed"] == 7
     assert described["settings"]["retrieval"]["settings"]["seed"] == 7
     assert json.loads(answered("recommend", tmp_path, "u2", "-k", "4", "--json"))
-    assert "EASEConfig(l2=200.0) has no vectors" in refused(*fit, "--model", "ease")
+    assert "EASEConfig(l2=200.0) has no vectors" in refused(*fit, "--model", "ease", "--ranker")
 
 
 def test_fit_shows_its_progress_unless_it_is_to_be_quiet(

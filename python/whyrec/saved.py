@@ -3,9 +3,9 @@
 import copy
 import hashlib
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +76,11 @@ class Fitted:
         holds for this process.
         """
         digest = hashlib.sha256()
-        for config, fitted in (
-            (self.model_config, self.model),
-            (self.explainer_config, self.explainer),
+        for described, fitted in (
+            (_described(_of_model, self.model_config), self.model),
+            (_described(partial(_settings, _EXPLAINERS), self.explainer_config), self.explainer),
         ):
-            told = {"kind": type(config).__qualname__, "settings": _values(config)}
-            digest.update(json.dumps(told, sort_keys=True, default=repr).encode())
+            digest.update(json.dumps(described, sort_keys=True, default=repr).encode())
             for name, array in sorted(fitted.arrays().items()):
                 digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
@@ -126,6 +125,14 @@ class Fitted:
         except StorageError as error:
             raise StorageError(f"{loaded.path}: {error}") from error
         return cls(dataset, model_config, recommender, explainer_config, explainer)
+
+
+def _described(describe: Callable[[Any], JsonValue], config: object) -> JsonValue:
+    """Return what is stored of a config, or the name of a kind that cannot be."""
+    try:
+        return describe(config)
+    except ArgumentError:
+        return type(config).__qualname__
 
 
 def _of_model(config: RestorableConfig) -> JsonValue:
@@ -183,10 +190,6 @@ def _dataset(loaded: Loaded) -> Dataset:
     if not isinstance(state, Mapping):
         raise StorageError(f'{loaded.path}: part "dataset" holds no JSON object')
     return Dataset.from_storage({name: loaded.table(name) for name in _TABLES}, state)
-
-
-def _values(config: Any) -> Any:
-    return asdict(config) if is_dataclass(config) and not isinstance(config, type) else config
 
 
 def _settings(kinds: Mapping[str, type[Any]], config: Any) -> JsonValue:

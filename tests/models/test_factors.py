@@ -120,7 +120,7 @@ def test_factors_give_an_sdk_that_is_saved_and_loaded_whole(
     sdk.save(tmp_path)
     assert SDK.load(tmp_path).recommend_with_reasons("u3", k=3) == answer
     shapley = SDK.from_factors(None, factors, events, explainer=ShapleyConfig(), **arguments)
-    assert shapley.recommend("u3", k=3) == sdk.recommend("u3", k=3)
+    assert list(shapley.recommend("u3", k=3)) == list(sdk.recommend("u3", k=3))
     with pytest.raises(ArgumentError, match=r"user_factors are not what the events give with al"):
         SDK.from_factors(np.roll(given, 1, axis=0), factors, events, **arguments)
     with pytest.raises(ArgumentError, match=r"user_factors must be floats \[\d+, dimension\]"):
