@@ -41,7 +41,7 @@ def run_demo(console: Console) -> None:
         "popularity": SDK.fit_dataset(sdk.dataset, model=PopularityConfig()),
         "EASE": SDK.fit_dataset(sdk.dataset, model=EASEConfig()),
     }
-    console.print(_accuracy_table({**baselines, "whyrec, two-tower": sdk}, split))
+    console.print(_accuracy_table({**baselines, "whyrec": sdk}, split))
     # So many permutations put the standard error of a mean contribution near a fifth of it.
     reference = ShapleyConfig(max_permutations=128)
     console.print(_faithfulness_table(sdk.faithfulness(_N_PAIRS, reference=reference)))
