@@ -23,7 +23,7 @@ from whyrec.feedback import Store
 from whyrec.feedback.attached import AttachedStore
 from whyrec.models import Recommender
 from whyrec.pipeline import Pipeline
-from whyrec.ranking import Rules
+from whyrec.ranking import Filters, Rules
 from whyrec.reasons.answers import explanation_of
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.importance import GlobalImportance, global_importance
@@ -212,39 +212,37 @@ class Answering:
         """
         askers = self._look_up(user)
         filters = self._pipeline.rule_book.filters(exclude, only, include_seen, where)
-        ranked = self._pipeline.rank_with_rivals(askers, k, against, filters, rules)
         telling = Telling(max_reasons=max_reasons, group_by=group_by, interactions=interactions)
-        breakdowns = self._pipeline.break_down(askers, ranked.ranking, telling, ranked.rivals)
-        answers = self._pipeline.answer(askers, ranked, k, breakdowns)
+        answers = self._told(askers, k, against, filters, rules, telling)
         return answers if _is_several(user) else answers[0]
 
     @overload
     async def arecommend(
-        self, user: Ids, k: int = 10, **rules: Unpack[Choices]
+        self, user: Ids, k: int = 10, **choices: Unpack[Choices]
     ) -> list[Recommendations]: ...
     @overload
     async def arecommend(
-        self, user: Hashable, k: int = 10, **rules: Unpack[Choices]
+        self, user: Hashable, k: int = 10, **choices: Unpack[Choices]
     ) -> Recommendations: ...
     async def arecommend(
-        self, user: Hashable | Ids, k: int = 10, **rules: Unpack[Choices]
+        self, user: Hashable | Ids, k: int = 10, **choices: Unpack[Choices]
     ) -> Recommendations | list[Recommendations]:
         """Do what `recommend` does on another thread, so that the event loop goes on meanwhile.
 
         To cancel it frees the caller at once; the thread works to its end, and nobody hears of it.
         """
-        return await asyncio.to_thread(lambda: self.recommend(user, k, **rules))
+        return await asyncio.to_thread(lambda: self.recommend(user, k, **choices))
 
     @overload
     async def arecommend_with_reasons(
-        self, user: Ids, k: int = 10, **rules: Unpack[ChoicesAndReasons]
+        self, user: Ids, k: int = 10, **choices: Unpack[ChoicesAndReasons]
     ) -> list[Recommendations]: ...
     @overload
     async def arecommend_with_reasons(
-        self, user: Hashable, k: int = 10, **rules: Unpack[ChoicesAndReasons]
+        self, user: Hashable, k: int = 10, **choices: Unpack[ChoicesAndReasons]
     ) -> Recommendations: ...
     async def arecommend_with_reasons(
-        self, user: Hashable | Ids, k: int = 10, **rules: Unpack[ChoicesAndReasons]
+        self, user: Hashable | Ids, k: int = 10, **choices: Unpack[ChoicesAndReasons]
     ) -> Recommendations | list[Recommendations]:
         """Do what `recommend_with_reasons` does on another thread, as `arecommend` does.
 
@@ -254,7 +252,7 @@ class Answering:
         >>> len(asyncio.run(sdk.arecommend_with_reasons("u7", k=3)))
         3
         """
-        return await asyncio.to_thread(lambda: self.recommend_with_reasons(user, k, **rules))
+        return await asyncio.to_thread(lambda: self.recommend_with_reasons(user, k, **choices))
 
     def recommend_for(
         self,
@@ -297,10 +295,8 @@ class Answering:
         """
         askers = Askers([None], self._dataset.visitor(history, attributes or {}))
         filters = self._pipeline.rule_book.filters(exclude, only, include_seen, where)
-        ranked = self._pipeline.rank_with_rivals(askers, k, against, filters, rules)
         telling = Telling(max_reasons=max_reasons, group_by=group_by, interactions=interactions)
-        breakdowns = self._pipeline.break_down(askers, ranked.ranking, telling, ranked.rivals)
-        return self._pipeline.answer(askers, ranked, k, breakdowns)[0]
+        return self._told(askers, k, against, filters, rules, telling)[0]
 
     def explain(
         self,
@@ -425,6 +421,20 @@ class Answering:
             self._pipeline.explain_by(askers, ranking, self._fitted.explainer),
             self._pipeline.explain_by(askers, ranking, truth),
         )
+
+    def _told(
+        self,
+        askers: Askers,
+        k: int,
+        against: int | None,
+        filters: Filters,
+        rules: Rules | None,
+        telling: Telling,
+    ) -> list[Recommendations]:
+        """Rank, explain what is ranked, and put it into answers."""
+        ranked = self._pipeline.rank_with_rivals(askers, k, against, filters, rules)
+        breakdowns = self._pipeline.break_down(askers, ranked.ranking, telling, ranked.rivals)
+        return self._pipeline.answer(askers, ranked, k, breakdowns)
 
     def _look_up(self, user: object) -> Askers:
         ids: Any = user if _is_several(user) else [user]
