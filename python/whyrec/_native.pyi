@@ -42,6 +42,7 @@ __all__ = [
     "sampled_interactions",
     "score_pairs",
     "strongest",
+    "sum_sparse_rows",
     "top_k",
 ]
 
@@ -133,6 +134,25 @@ def score_pairs(
     int32 [n_pairs]. Pairs are scored fastest where those of one query stand together.
 
     Returns float32 [n_pairs].
+    """
+
+def sum_sparse_rows(
+    offsets: Int64Array,
+    columns: Int32Array,
+    weights: Float32Array,
+    n_columns: int,
+    chosen: Int64Array,
+    rows: Int32Array,
+    *,
+    threads: int | None = None,
+) -> Float32Array:
+    """Sum chosen rows of a sparse matrix, in the order in which they come.
+
+    offsets: int64 [n_rows + 1]; columns: int32 [n_weights], each row's one after the other;
+    weights: float32 [n_weights]; chosen: int64 [n_sums + 1]; rows: int32 [n_chosen], those of sum i
+    are rows[chosen[i]] to rows[chosen[i + 1]].
+
+    Returns float32 [n_sums, n_columns].
     """
 
 def fold(

@@ -42,6 +42,7 @@ ABOVE = [
     "fitting",
     "weighed",
     "askers",
+    "ranking_steps",
     "pipeline",
     "answering",
     "listening",
@@ -51,7 +52,7 @@ ABOVE = [
 ]
 """Each may import all rooms and those before it."""
 
-NATIVE_ROOMS = {"ranking", "explain", "reasons", "evaluate"}
+NATIVE_ROOMS = {"models", "ranking", "explain", "reasons", "evaluate"}
 """Where the work is done that Rust does; no room calls it by way of another."""
 
 

@@ -11,9 +11,11 @@ import scipy.sparse
 import torch
 from numpy.typing import NDArray
 
+from whyrec._native import sum_sparse_rows
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.pairs import Pairs
+from whyrec.data.rows import offsets_of
 from whyrec.models.linear import incidence_matrix, interaction_matrix, stacked_matrix
 from whyrec.models.padding import padded, places
 from whyrec.models.validation import Validation
@@ -144,9 +146,19 @@ class WideWeights:
 
     def scores(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, n_weighted]: the sums for all `items`, in logits."""
-        found = incidence_matrix(histories.items, histories.offsets, self.n_items)
-        sums: Float32Array = (found[:, self.items] @ self._weights).toarray()
-        return sums
+        at, known = self._find(histories.items)
+        rows = np.repeat(np.arange(len(histories)), histories.counts())[known]
+        # Each item of a history once, in rising order.
+        cells = np.unique(rows * len(self.items) + at[known])
+        rows, chosen = np.divmod(cells, max(1, len(self.items)))
+        return sum_sparse_rows(
+            self._offsets,
+            self._weights.indices,
+            self._weights.data,
+            len(self.items),
+            offsets_of(np.bincount(rows, minlength=len(histories))),
+            chosen.astype(np.int32),
+        )
 
     def pair_values(self, histories: Histories, pairs: Pairs) -> Float32Array:
         """Return float32 [n_pairs], the same bits of a pair whatever else is asked."""
@@ -199,6 +211,11 @@ class WideWeights:
         items, offsets, columns, weights = (arrays[name] for name in _NAMES)
         shape = (len(items), len(items))
         return cls(items, scipy.sparse.csr_matrix((weights, columns, offsets), shape), n_items)
+
+    @cached_property
+    def _offsets(self) -> Int64Array:
+        """int64 [n_weighted + 1]: where the weights of each item begin."""
+        return self._weights.indptr.astype(np.int64)  # type: ignore[no-any-return]
 
     @cached_property
     def _keys(self) -> Int64Array:

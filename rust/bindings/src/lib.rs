@@ -25,6 +25,7 @@ mod run;
 mod sampled_interactions;
 mod score_pairs;
 mod strongest;
+mod sum_sparse_rows;
 mod top_k;
 
 /// The boundary between whyrec and its Rust core.
@@ -66,6 +67,8 @@ mod _native {
     use crate::score_pairs::score_pairs;
     #[pymodule_export]
     use crate::strongest::{Strength, strongest};
+    #[pymodule_export]
+    use crate::sum_sparse_rows::sum_sparse_rows;
     #[pymodule_export]
     use crate::top_k::top_k;
 }

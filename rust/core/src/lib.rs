@@ -5,6 +5,7 @@
 //! | [`item_index`] | build once: the catalog's vectors and biases, checked and owned |
 //! | [`top_k`](mod@top_k) | the k best items of every query, fused scoring and selection |
 //! | [`score_pairs`](mod@score_pairs) | the score of given (query, item) pairs |
+//! | [`sum_sparse_rows`](mod@sum_sparse_rows) | what a linear model makes of histories |
 //! | [`aggregate`] | contributions folded to groups, the strongest picked, importance accumulated |
 //! | [`shapley`] | coalitions planned, and their values reduced to Shapley values |
 //!
@@ -37,6 +38,7 @@ pub mod score_pairs;
 mod select;
 pub mod shapley;
 mod sort;
+pub mod sum_sparse_rows;
 pub mod top_k;
 pub mod workers;
 
@@ -46,5 +48,6 @@ pub use item_index::ItemIndex;
 pub use kernel::Kernel;
 pub use ragged::Ragged;
 pub use score_pairs::score_pairs;
+pub use sum_sparse_rows::{SparseRows, sum_sparse_rows};
 pub use top_k::{Path, Ranking, Search, Shard, merge, top_k};
 pub use workers::{Workers, supervise};
