@@ -41,9 +41,9 @@ def main() -> int:
     title = f"Kernels beside their peers, N = {asked.items:,}"
     rows = [case.cells() for case in cases]
     if whole:
-        chart.draw(cases, RESULTS / "kernels.svg", title)
         picture = "![Times of the peers over ours](kernels.svg)"
         write_table("kernels", title, HEADER, rows, [picture, *notes(cases)])
+        chart.draw(cases, RESULTS / "kernels.svg", title)
     else:
         print("\n".join(table_lines(title, HEADER, rows, notes(cases))))
     return status

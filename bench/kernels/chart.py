@@ -19,8 +19,8 @@ def draw(cases: Sequence[Case], path: Path, title: str) -> None:
     """Draw the cases that have peers as groups of bars, one colour a peer."""
     shown = [case for case in cases if case.peers and case.charted]
     peers = list(dict.fromkeys(peer for case in shown for peer in case.peers))
-    every_other = range(0, 20, 2)  # the colours between are paler twins
-    colours = dict(zip(peers, map(mpl.colormaps["tab20"], every_other), strict=False))
+    strong_ones_first = [*range(0, 20, 2), *range(1, 20, 2)]  # those between are their pale twins
+    colours = dict(zip(peers, map(mpl.colormaps["tab20"], strong_ones_first), strict=False))
     n_bars = sum(len(case.peers) + 1 for case in shown)
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(9, 1 + INCHES_PER_BAR * n_bars))

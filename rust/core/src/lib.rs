@@ -33,6 +33,7 @@ pub mod filters;
 mod indices;
 pub mod item_index;
 pub mod kernel;
+mod large;
 pub mod ragged;
 pub mod score_pairs;
 mod select;

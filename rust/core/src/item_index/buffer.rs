@@ -9,54 +9,39 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytemuck::Pod;
-use memmap2::{Mmap, MmapMut};
+use memmap2::Mmap;
 
 use crate::Error;
-use crate::error::zeros;
-
-/// Bytes from which on memory had better come in huge pages, where the system has them: they are made
-/// faster, and what is read here and there is found faster.
-const LARGE: usize = 1 << 22;
+use crate::large::Large;
 
 /// Values of one kind.
 #[derive(Debug)]
 pub(super) enum Buffer<T: Pod> {
-    Owned(Vec<T>),
-    /// Memory of whole pages, all of it values.
-    Pages(MmapMut),
+    Owned(Large<T>),
     Mapped {
         mapping: Arc<Mapping>,
         bytes: Range<usize>,
     },
 }
 
-impl<T: Pod> From<Vec<T>> for Buffer<T> {
-    fn from(values: Vec<T>) -> Self {
-        Self::Owned(values)
-    }
-}
-
 impl<T: Pod> Buffer<T> {
     /// Zeros, to be written; memory is made when it is first touched.
     pub(super) fn zeros(count: usize) -> Result<Self, Error> {
-        let bytes = count.saturating_mul(size_of::<T>());
-        if cfg!(target_os = "linux") && bytes >= LARGE {
-            let pages = MmapMut::map_anon(bytes).map_err(|_| Error::OutOfMemory { bytes })?;
-            // Without huge pages all is as it was, only slower.
-            #[cfg(target_os = "linux")]
-            let _ = pages.advise(memmap2::Advice::HugePage);
-            return Ok(Self::Pages(pages));
-        }
-        zeros(count).map(Self::Owned)
+        Large::zeros(count).map(Self::Owned)
     }
 
     /// The values of a buffer that is owned.
     pub(super) fn as_mut(&mut self) -> &mut [T] {
         match self {
             Self::Owned(values) => values,
-            Self::Pages(pages) => bytemuck::cast_slice_mut(pages),
             Self::Mapped { .. } => unreachable!("what is mapped from a file is never written"),
         }
+    }
+}
+
+impl<T: Pod> From<Vec<T>> for Buffer<T> {
+    fn from(values: Vec<T>) -> Self {
+        Self::Owned(Large::Few(values))
     }
 }
 
@@ -67,7 +52,6 @@ impl<T: Pod> Deref for Buffer<T> {
     fn deref(&self) -> &[T] {
         match self {
             Self::Owned(values) => values,
-            Self::Pages(pages) => bytemuck::cast_slice(pages),
             // Sections begin at multiples of 64 bytes and hold whole values: the cast never fails.
             Self::Mapped { mapping, bytes, .. } => {
                 bytemuck::cast_slice(&mapping.map[bytes.clone()])

@@ -280,7 +280,7 @@ impl Segment {
     pub(super) fn check_file(&self) -> Result<(), Error> {
         match &self.rows.vectors {
             Buffer::Mapped { mapping, .. } => mapping.check(),
-            Buffer::Owned(_) | Buffer::Pages(_) => Ok(()),
+            Buffer::Owned(_) => Ok(()),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::{CHUNK, Cells, Triples};
 use crate::Error;
-use crate::error::reserve;
+use crate::error::zeros;
+use crate::large::Large;
 use crate::workers::Workers;
 
 /// Ranges at most, unless that makes their cells too many to be counted in 32 bits: one write goes
@@ -27,16 +28,13 @@ pub(super) struct Partition {
     /// A cell is in range `cell >> shift`.
     shift: u32,
     n_ranges: usize,
-    chunks: Vec<Chunk>,
-}
-
-#[derive(Debug, Default)]
-struct Chunk {
-    /// Where the entries of each range end.
-    ends: Vec<usize>,
+    /// How many entries the wave has.
+    n_entries: usize,
+    /// Where the entries of each range end in their chunk, chunk by chunk.
+    ends: Vec<u32>,
     /// The cell of each entry, counted from the first of its range.
-    cells: Vec<u32>,
-    values: Vec<f64>,
+    places: Large<u32>,
+    values: Large<f64>,
 }
 
 impl Partition {
@@ -47,14 +45,17 @@ impl Partition {
         while shift < u32::BITS && n_cells.div_ceil(1 << shift) > RANGES {
             shift += 1;
         }
-        let mut chunks = Vec::new();
-        reserve(&mut chunks, WAVE.min(n_entries.div_ceil(CHUNK)))?;
-        chunks.resize_with(WAVE.min(n_entries.div_ceil(CHUNK)), Chunk::default);
+        let n_ranges = n_cells.div_ceil(1 << shift);
+        let n_chunks = WAVE.min(n_entries.div_ceil(CHUNK));
+        let room = n_entries.min(n_chunks * CHUNK);
         Ok(Self {
             cells,
             shift,
-            n_ranges: n_cells.div_ceil(1 << shift),
-            chunks,
+            n_ranges,
+            ends: zeros(n_chunks * n_ranges)?,
+            places: Large::zeros(room)?,
+            values: Large::zeros(room)?,
+            n_entries: 0,
         })
     }
 
@@ -76,16 +77,21 @@ impl Partition {
         wave: Range<usize>,
         workers: &Workers,
     ) -> Result<(), Error> {
-        self.chunks.truncate(wave.len().div_ceil(CHUNK));
-        let (cells, shift, n_ranges) = (self.cells, self.shift, self.n_ranges);
+        self.n_entries = wave.len();
+        let (cells, shift) = (self.cells, self.shift);
+        let places = self.places[..wave.len()].chunks_mut(CHUNK);
+        let moved = places.zip(self.values[..wave.len()].chunks_mut(CHUNK));
+        // Without entries there may be no ranges.
+        let ends = self.ends.chunks_mut(self.n_ranges.max(1));
         workers.share_out(
-            self.chunks.iter_mut().enumerate(),
+            ends.zip(moved).enumerate(),
             || (),
-            |(), (number, chunk)| {
+            |(), (number, (ends, (places, values)))| {
                 let first = wave.start + number * CHUNK;
-                let triples = triples.some(first..wave.end.min(first + CHUNK));
-                chunk.count(triples, first, cells, shift, n_ranges)?;
-                chunk.move_in(triples, cells, shift)
+                let triples = triples.some(first..first + places.len());
+                count(ends, triples, first, cells, shift)?;
+                scatter(triples, cells.n_groups, shift, ends, places, values);
+                Ok(())
             },
         )?;
         Ok(())
@@ -93,10 +99,11 @@ impl Partition {
 
     /// Add the entries of a range to its sums.
     pub(super) fn sum(&self, range: usize, sums: &mut [f64]) {
-        for chunk in &self.chunks {
-            let start = if range == 0 { 0 } else { chunk.ends[range - 1] };
-            let span = start..chunk.ends[range];
-            add(&chunk.cells[span.clone()], &chunk.values[span], sums);
+        let chunks = (0..self.n_entries).step_by(CHUNK);
+        for (first, ends) in chunks.zip(self.ends.chunks(self.n_ranges)) {
+            let start = if range == 0 { 0 } else { ends[range - 1] };
+            let span = first + start as usize..first + ends[range] as usize;
+            add(&self.places[span.clone()], &self.values[span], sums);
         }
     }
 }
@@ -109,53 +116,47 @@ fn add(cells: &[u32], values: &[f64], sums: &mut [f64]) {
     }
 }
 
-impl Chunk {
-    /// Find where the entries of each range begin.
-    #[inline(never)]
-    fn count(
-        &mut self,
-        triples: Triples,
-        first: usize,
-        cells: Cells,
-        shift: u32,
-        n_ranges: usize,
-    ) -> Result<(), Error> {
-        self.ends.clear();
-        reserve(&mut self.ends, n_ranges)?;
-        self.ends.resize(n_ranges, 0);
-        for (place, (row, group, _)) in triples.iter().enumerate() {
-            if row >= cells.n_rows || group >= cells.n_groups {
-                return Err(cells.wrong(triples, first, place));
-            }
-            self.ends[(row * cells.n_groups + group) >> shift] += 1;
+/// Find where the entries of each range begin in their chunk.
+#[inline(never)]
+fn count(
+    ends: &mut [u32],
+    triples: Triples,
+    first: usize,
+    cells: Cells,
+    shift: u32,
+) -> Result<(), Error> {
+    ends.fill(0);
+    for (place, (row, group, _)) in triples.iter().enumerate() {
+        if row >= cells.n_rows || group >= cells.n_groups {
+            return Err(cells.wrong(triples, first, place));
         }
-        let mut start = 0;
-        for end in &mut self.ends {
-            (*end, start) = (start, start + *end);
-        }
-        Ok(())
+        ends[(row * cells.n_groups + group) >> shift] += 1;
     }
-
-    /// Move every entry to the end of its range.
-    fn move_in(&mut self, triples: Triples, cells: Cells, shift: u32) -> Result<(), Error> {
-        set_length(&mut self.cells, triples.len())?;
-        set_length(&mut self.values, triples.len())?;
-        scatter(triples, cells.n_groups, shift, self);
-        Ok(())
+    let mut start = 0;
+    for end in ends {
+        (*end, start) = (start, start + *end);
     }
+    Ok(())
 }
 
+/// Move every entry to the end of its range.
 #[inline(never)]
-fn scatter(triples: Triples, n_groups: usize, shift: u32, chunk: &mut Chunk) {
-    let (ends, cells) = (chunk.ends.as_mut_slice(), chunk.cells.as_mut_slice());
+fn scatter(
+    triples: Triples,
+    n_groups: usize,
+    shift: u32,
+    ends: &mut [u32],
+    places: &mut [u32],
+    values: &mut [f64],
+) {
     // Of the same length, as the compiler then knows.
-    let values = &mut chunk.values[..cells.len()];
+    let values = &mut values[..places.len()];
     for (row, group, value) in triples.iter() {
         let cell = row * n_groups + group;
         let end = &mut ends[cell >> shift];
-        let place = *end;
+        let place = *end as usize;
         *end += 1;
-        cells[place] = (cell & ((1 << shift) - 1)) as u32;
+        places[place] = (cell & ((1 << shift) - 1)) as u32;
         values[place] = value;
     }
 }
@@ -178,12 +179,4 @@ impl Cells {
             end,
         }
     }
-}
-
-/// Make room for so many numbers; those of the wave before stay until they are overwritten.
-fn set_length<T: Clone + Default>(numbers: &mut Vec<T>, length: usize) -> Result<(), Error> {
-    let missing = length.saturating_sub(numbers.len());
-    reserve(numbers, missing)?;
-    numbers.resize(length, T::default());
-    Ok(())
 }
