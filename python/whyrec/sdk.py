@@ -12,6 +12,7 @@ from whyrec.data.event_columns import EventColumns
 from whyrec.data.fields import Field
 from whyrec.explain import ExplainerConfig
 from whyrec.feedback import Store
+from whyrec.feedback.attached import AttachedStore
 from whyrec.fitting import fit_all, fit_factors, known_items, model_settings
 from whyrec.listening import Listening
 from whyrec.models import (
@@ -23,6 +24,7 @@ from whyrec.models import (
     TrainingConfig,
 )
 from whyrec.models.factors import factors_of
+from whyrec.renewing import all_known, refit, update
 from whyrec.saved import Fitted
 from whyrec.storage import load_directory, save_directory
 
@@ -240,6 +242,89 @@ class SDK(Listening):
         model = factors_of(dataset, settings, item_factors, item_ids, user_factors, user_ids)
         return cls(fit_factors(dataset, settings, model, explainer))
 
+    def update(
+        self,
+        events: object | None = None,
+        items: object | None = None,
+        users: object | None = None,
+    ) -> Self:
+        """Fold in what is new, without training; this SDK goes on answering as before.
+
+        What is new are the rows of the tables, and whatever was recorded. The answer knows new
+        users by their histories, and new items by their features; EASE, popularity and the wide
+        part of a ranker are solved for again, so that they know new items by their events too. An
+        event with the user, item, kind and time of one that is there counts once. Dismissals,
+        objections and what is hidden stay what they are. Where nothing is new, scores are the same
+        to the bit.
+
+        Args:
+            events: one row per event, with the columns that the SDK was fitted on.
+            items: one row per item, new or with other fields; read by the fields of the fit, so a
+                category that it has not met says nothing.
+            users: one row per user, the same.
+
+        Returns:
+            A new SDK with the same store.
+
+        Raises:
+            DataError: a table, a column or a row cannot be used, or a kind of event is new.
+            ArgumentError: a recommender that cannot go on, or an item that a model from elsewhere
+                does not know.
+            StoreError: the store cannot be read.
+
+        >>> import pyarrow, whyrec
+        >>> world = whyrec.datasets.synthetic(seed=0, n_users=40, n_items=30)
+        >>> sdk = whyrec.SDK.fit(world.events, model=whyrec.EASEConfig())
+        >>> row = {"user_id": "newcomer", "item_id": "i3", "timestamp": 1_700_000_000}
+        >>> grown = sdk.update(pyarrow.Table.from_pylist([row]))
+        >>> "newcomer" in grown.dataset.users, "newcomer" in sdk.dataset.users
+        (True, False)
+        """
+        known = all_known(self._fitted, self._feedback.to_read(), events, items, users)
+        return self._renewed(update(self._fitted, known))
+
+    def refit(
+        self,
+        events: object | None = None,
+        items: object | None = None,
+        users: object | None = None,
+        *,
+        training: TrainingConfig | None = None,
+        progress: bool = True,
+    ) -> Self:
+        """Do what `update` does, and train on all of it, from what was learned before on.
+
+        Training begins with the weights of this SDK; what is new begins as in a fit. It takes half
+        as many steps at most. After `forget` it begins anew, so that nothing of a user who was
+        forgotten stays in the weights. What comes from elsewhere, factors and wrapped models, is
+        not trained; only its explainer is.
+
+        Args:
+            events: as in `update`.
+            items: as there.
+            users: as there.
+            training: as in `fit`.
+            progress: whether to show progress bars.
+
+        Returns:
+            A new SDK with the same store; this one goes on answering.
+
+        Raises:
+            DataError: as of `update`.
+            ArgumentError: as of `update`.
+            TrainingError: training that cannot go on.
+            StorageError: a checkpoint that cannot be made or read.
+            StoreError: the store cannot be read.
+        """
+        known = all_known(self._fitted, self._feedback.to_read(), events, items, users)
+        return self._renewed(refit(self._fitted, known, training, progress))
+
+    def _renewed(self, fitted: Fitted) -> Self:
+        """Return an SDK of something else, with the store of this one and where it is saved."""
+        other = type(self)(fitted)
+        other._feedback, other._saved_in = self._feedback, self._saved_in
+        return other
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save everything as a directory, in place of what was saved there before.
 
@@ -278,4 +363,8 @@ class SDK(Listening):
         """
         given = None if model is None else model_settings(model)
         fitted = Fitted.of(load_directory(path), given)
-        return cls(fitted, store=store, directory=Path(path).resolve())
+        directory = Path(path).resolve()
+        if not AttachedStore(store, directory).is_there:
+            # What came from a store that is not here counts all the same.
+            fitted = fitted.fitted_on(fitted.dataset.settled())
+        return cls(fitted, store=store, directory=directory)

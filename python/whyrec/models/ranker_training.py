@@ -1,10 +1,12 @@
 """Trains the deep ranker on events that its retrieval has not seen, over the lists it finds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from whyrec.data.dataset import Dataset
@@ -16,6 +18,7 @@ from whyrec.models.history_inputs import attribute_vectors
 from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.ranker_network import Keep, RankerNetwork
 from whyrec.models.recommender import DotProductRecommender, HeldOutFit
+from whyrec.models.renewal import load
 from whyrec.models.targets import weights_of_kinds
 from whyrec.models.validation import Validation
 from whyrec.models.wide import WideModel, WideWeights
@@ -37,6 +40,9 @@ _STRENGTHS = (0.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1_024.0)
 _SURE = 1.0
 """Standard errors that a gain is above, or the order of the retrieval is kept."""
 
+_SIZES = ("spreads", "mean_score")
+"""What a network knows of the sizes of its inputs."""
+
 _SCALED_TO = 64
 """Users whose lists say of what size the inputs of the network are."""
 
@@ -45,7 +51,11 @@ _MOST_CELLS = 20_000_000
 
 
 def train(
-    fitted: HeldOutFit, dataset: Dataset, config: "DeepRankerConfig", run: Run
+    fitted: HeldOutFit,
+    dataset: Dataset,
+    config: "DeepRankerConfig",
+    run: Run,
+    before: Mapping[str, NDArray[Any]] | None = None,
 ) -> tuple[RankerNetwork, WideWeights]:
     """Choose how much the wide part counts, then train as long as held-out users are ranked better.
 
@@ -53,13 +63,20 @@ def train(
     events that the training of the retrieval held out, over the lists that it found without them.
     In the end the wide part is of all events.
 
+    Args:
+        fitted: the retrieval.
+        dataset: all events.
+        config: how to train.
+        run: what is told and kept on the way.
+        before: what the network has learned before, to go on from; None starts anew.
+
     Raises:
         TrainingError: the loss is no longer finite.
         StorageError: a checkpoint that cannot be made or read.
     """
     users = np.flatnonzero(np.diff(fitted.held_out.offsets) > 0)
     users = np.random.default_rng(config.seed).permutation(users)
-    training = _Training(fitted, config, run)
+    training = _Training(fitted, config, run, before)
     wide = training.choose_wide(users, dataset)
     if len(users):
         n_validating = min(int(config.validation_share * len(users)), _MOST)
@@ -146,8 +163,14 @@ class _KeptFeatures(nn.Module):
 class _Training:
     """The network while it learns."""
 
-    def __init__(self, fitted: HeldOutFit, config: "DeepRankerConfig", run: Run) -> None:
-        self._fitted, self._config, self._run = fitted, config, run
+    def __init__(
+        self,
+        fitted: HeldOutFit,
+        config: "DeepRankerConfig",
+        run: Run,
+        before: Mapping[str, NDArray[Any]] | None,
+    ) -> None:
+        self._fitted, self._config, self._run, self._before = fitted, config, run, before
         self._chance = Chance.of(config.seed)
         self.network = RankerNetwork(fitted.before.dimension, fitted.part, config.layers)
         self.network.start(self._chance.generator)
@@ -190,25 +213,40 @@ class _Training:
             loss=lambda step: self._draw_loss(step, learning),
             look=None,
             chance=(self._chance,),
-            identity=Identity(self._fitted.part, (config,), self._fitted.before.arrays()),
+            identity=Identity(
+                self._fitted.part,
+                (config,),
+                {**self._fitted.before.arrays(), **(self._before or {})},
+            ),
         )
         pace = Pace(
             max_steps=config.max_steps,
             evaluate_every=config.evaluate_every,
             patience=config.patience,
         )
+        pace = pace if self._before is None else pace.shortened()
         if not config.validation_share:
+            self._take_up()
             train_to_best(learner, pace, self._run)
             return
         held_out = self._whole_lists(validating)
         before = self._ndcg(held_out)
         if len(before) < _FEWEST:
             return
+        self._take_up()
         learner = replace(learner, look=lambda: Look(float(self._ndcg(held_out).mean())))
         train_to_best(learner, pace, self._run)
         gained = self._ndcg(held_out) - before
         if gained.mean() <= _SURE * gained.std() / len(gained) ** 0.5:
             nn.init.zeros_(network.output)
+
+    def _take_up(self) -> None:
+        """Go on from what was learned before, if anything was; the inputs are of sizes of now."""
+        if self._before is not None:
+            own = self.network.state_dict()
+            sizes = {name: own[name].clone() for name in _SIZES}
+            load(self.network, self._before)
+            self.network.load_state_dict(sizes, strict=False)
 
     def _draw_loss(self, step: int, learning: Int64Array) -> torch.Tensor:
         """Draw users, with parts of what is known of them, and return the loss of their lists."""

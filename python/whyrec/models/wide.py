@@ -33,6 +33,8 @@ _CELLS = 4_000_000
 
 _L2 = (10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 _NAMES = "items", "offsets", "columns", "weights"
+_SOLVED = "solved"
+"""The name of the array that tells model and strength: float64 [3]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,8 +107,16 @@ class WideWeights:
     Embarrassingly Shallow Autoencoders for Sparse Data (WWW 2019).
     """
 
-    def __init__(self, items: Int32Array, weights: scipy.sparse.csr_matrix, n_items: int) -> None:
+    def __init__(
+        self,
+        items: Int32Array,
+        weights: scipy.sparse.csr_matrix,
+        n_items: int,
+        solved: tuple[WideModel, float] | None = None,
+    ) -> None:
         self.n_items = n_items
+        self.solved = solved
+        """What was solved for, and what its weights were multiplied by; None of nothing."""
         self.items = items
         """int32, rising: those that have weights."""
         self._weights = weights
@@ -127,7 +137,14 @@ class WideWeights:
             counts_for = np.abs(dense) * np.sqrt(np.asarray(n_users, np.float32)).T
             left_out = np.partition(counts_for, dense.size - most - 1, axis=None)
             dense[counts_for <= left_out[dense.size - most - 1]] = 0
-        return cls(items, scipy.sparse.csr_matrix(dense), n_items)
+        return cls(items, scipy.sparse.csr_matrix(dense), n_items, (model, 1.0))
+
+    def solved_again(self, interactions: Interactions, n_items: int, most: int) -> "WideWeights":
+        """Solve for the same with other events, perhaps of more items."""
+        if self.solved is None:
+            return self.nothing(n_items)
+        model, strength = self.solved
+        return WideWeights.of(interactions, n_items, model, most).times(strength)
 
     @classmethod
     def nothing(cls, n_items: int) -> "WideWeights":
@@ -140,7 +157,9 @@ class WideWeights:
         """Return all weights times a number; times 0 there is nothing."""
         if not strength:
             return self.nothing(self.n_items)
-        return WideWeights(self.items, self._weights * np.float32(strength), self.n_items)
+        solved = self.solved and (self.solved[0], self.solved[1] * strength)
+        weights = self._weights * np.float32(strength)
+        return WideWeights(self.items, weights, self.n_items, solved)
 
     def scores(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, n_weighted]: the sums for all `items`, in logits."""
@@ -188,17 +207,27 @@ class WideWeights:
         return HistoryWeights(torch.from_numpy(weights), torch.from_numpy(before), most_alike)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return items, int32, and their weights as rows of columns, int32, with offsets, int64."""
+        """Return items, int32, their weights as rows of columns, int32, with offsets, int64, and
+        what was solved for.
+        """
         of = self._weights
         arrays = self.items, of.indptr.astype(np.int64), of.indices.astype(np.int32), of.data
-        return dict(zip(_NAMES, arrays, strict=True))
+        named: dict[str, NDArray[Any]] = dict(zip(_NAMES, arrays, strict=True))
+        if self.solved is not None:
+            model, strength = self.solved
+            named[_SOLVED] = np.array([model.l2, model.windows, strength])
+        return named
 
     @classmethod
     def restore(cls, arrays: Mapping[str, NDArray[Any]], n_items: int) -> "WideWeights":
         """Build what `arrays` has told."""
         items, offsets, columns, weights = (arrays[name] for name in _NAMES)
-        shape = (len(items), len(items))
-        return cls(items, scipy.sparse.csr_matrix((weights, columns, offsets), shape), n_items)
+        shape, solved = (len(items), len(items)), None
+        if _SOLVED in arrays:
+            l2, windows, strength = arrays[_SOLVED].tolist()
+            solved = WideModel(l2=l2, windows=bool(windows)), strength
+        matrix = scipy.sparse.csr_matrix((weights, columns, offsets), shape)
+        return cls(items, matrix, n_items, solved)
 
     @cached_property
     def _keys(self) -> Int64Array:
