@@ -188,7 +188,13 @@ def test_a_refit_is_the_same_each_time_and_begins_where_the_fit_ended(
 def test_a_refit_without_steps_keeps_what_was_learned() -> None:
     """Nothing but the factors, which are those of the same events, is made again."""
     config = whyrec.TwoTowerConfig(dimension=16, hidden=8, max_steps=30, l2=50.0, windows=False)
-    fit = whyrec.SDK.fit(WORLD.events, WORLD.items, model=config, progress=False)
+    fit = whyrec.SDK.fit(
+        WORLD.events,
+        WORLD.items,
+        model=config,
+        explainer=whyrec.GradientPathConfig(),
+        progress=False,
+    )
     towers = Towers(fit.dataset, 16, 4, 8)
     arrays = fit.recommender.arrays()
     take_up(towers, fit.dataset, Before(fit.dataset, arrays), config.seed)
@@ -201,6 +207,7 @@ def test_an_event_that_is_undone_after_an_update_counts_no_more(
     sdks: dict[str, whyrec.SDK], tmp_path: Path
 ) -> None:
     sdk = saved(sdks["ease"], "ease", tmp_path / "sdk")
+    untouched = told(sdk)
     news = next(item for item in sdk.dataset.items if item not in past(sdk))
     event = Event("u7", news, timestamp=NOW)
     sdk.record(event)
@@ -210,7 +217,7 @@ def test_an_event_that_is_undone_after_an_update_counts_no_more(
     updated.undo(event)
     assert news not in past(updated)
     assert told(updated) != with_it
-    assert told(updated.update()) == told(sdks["ease"])
+    assert told(updated.update()) == untouched
 
 
 def test_recorded_events_count_once_whatever_is_known_of_them(tmp_path: Path) -> None:
@@ -261,7 +268,7 @@ def test_fields_of_new_rows_are_read_by_the_schema_of_the_fit() -> None:
         {"item_id": ["a", "b", "c"], "title": ["A", "B", "C"], "genre": ["x", "y", "x"]}
     )
     events = pa.table({"user_id": ["u", "u", "v"], "item_id": ["a", "b", "c"]})
-    users = pa.table({"user_id": ["u", "v"], "town": ["here", "here"]})
+    users = pa.table({"user_id": ["u", "v", "y"], "town": ["here", "here", "there"]})
     sdk = whyrec.SDK.fit(events, items, users, model=whyrec.EASEConfig())
     more = pa.table({"item_id": ["d", "b"], "title": ["D", "Bee"], "genre": ["new", "x"]})
     updated = sdk.update(items=more, users=pa.table({"user_id": ["w"], "town": ["here"]}))
@@ -279,7 +286,7 @@ def test_fields_of_new_rows_are_read_by_the_schema_of_the_fit() -> None:
 
 
 def test_what_cannot_be_folded_in_is_told() -> None:
-    items = pa.table({"item_id": ["a", "b"], "genre": ["x", "x"]})
+    items = pa.table({"item_id": ["a", "b", "y"], "genre": ["x", "x", "y"]})
     events = pa.table({"user_id": ["u", "v"], "item_id": ["a", "b"], "kind": ["view", "buy"]})
     sdk = whyrec.SDK.fit(events, items, model=whyrec.EASEConfig())
     unknown = pa.table({"user_id": ["u", "u"], "item_id": ["a", "z"], "kind": ["buy", "buy"]})
@@ -347,3 +354,77 @@ def test_a_model_that_cannot_go_on_says_what_it_lacks() -> None:
     for renew in (sdk.update, sdk.refit):
         with pytest.raises(ArgumentError, match=r"OwnConfig has no update.*fit anew"):
             renew()
+
+
+def test_who_is_forgotten_during_a_refit_is_not_in_what_comes_of_it(
+    sdks: dict[str, whyrec.SDK], tmp_path: Path
+) -> None:
+    sdk = saved(sdks["two towers"], "two towers", tmp_path / "sdk")
+    sdk.record([Event(user, item) for user in ("new", "stays") for item in ("i3", "i5")])
+
+    def forget(at: whyrec.TrainingStep) -> None:
+        if at.phase == "explainer" and at.step == 1:
+            sdk.forget("u3")
+            sdk.forget("new")
+
+    training = whyrec.TrainingConfig(log=forget)
+    refitted = sdk.refit(training=training, progress=False)
+    assert {"u3", "new"}.isdisjoint(refitted.dataset.users)
+    assert "stays" in refitted.dataset.users
+    assert refitted.dataset.forgotten == 2
+    assert len(told(refitted, "stays")) == 8
+
+
+@pytest.mark.parametrize("kind", ["two towers", "ranker"])
+def test_what_was_called_wrong_counts_for_less_after_a_refit(kind: str, tmp_path: Path) -> None:
+    towers = whyrec.TwoTowerConfig(
+        dimension=16, hidden=8, max_steps=80, vector_learning_rate=1e-3, seed=1
+    )
+    ranker = whyrec.DeepRankerConfig(n_ranked=20, layers=(8, 4), max_steps=20)
+    sdk = whyrec.SDK.fit(
+        WORLD.events,
+        WORLD.items,
+        WORLD.users,
+        model=towers,
+        ranker=ranker if kind == "ranker" else None,
+        explainer=whyrec.GradientPathConfig(),
+        progress=False,
+    )
+    sdk.save(tmp_path)
+    rated = []
+    for user in [f"u{index}" for index in range(20)]:
+        (best,) = sdk.recommend_with_reasons(user, k=1, max_reasons=1)
+        reason = best.reasons[0]
+        sdk.rate(user, reason, "wrong")
+        rated.append((user, best.item_id, reason.kind, reason.source, reason.value))
+    unheard, heard = (sdk.refit(wrong_weight=weight, progress=False) for weight in (0.0, None))
+
+    def leaning(one: whyrec.SDK) -> float:
+        """Return how much of the scores the reasons that were called wrong are, on average."""
+        shares = [
+            abs(reason.share)
+            for user, item, *about in rated
+            for reason in one.explain(user, item).reasons
+            if [reason.kind, reason.source, reason.value] == about
+        ]
+        return float(np.sum(shares)) / len(rated)
+
+    assert leaning(heard) < 0.8 * leaning(unheard)
+    assert heard.model_id == sdk.refit(progress=False).model_id
+
+
+def test_ratings_that_have_changed_or_that_nobody_learns_from(
+    sdks: dict[str, whyrec.SDK], tmp_path: Path
+) -> None:
+    sdk = saved(sdks["two towers"], "two towers", tmp_path / "sdk")
+    reason = sdk.recommend_with_reasons("u7", k=1)[0].reasons[0]
+    unrated = sdk.refit(progress=False).model_id
+    sdk.rate("u7", reason, "wrong")
+    assert sdk.refit(progress=False).model_id != unrated
+    assert sdk.refit(wrong_weight=0, progress=False).model_id == unrated
+    sdk.rate("u7", reason, "helped")
+    assert sdk.refit(progress=False).model_id == unrated
+    with pytest.raises(ArgumentError, match=r"only two towers.* not EASEConfig"):
+        sdks["ease"].refit(wrong_weight=1.0)
+    with pytest.raises(ArgumentError, match="wrong_weight must be"):
+        sdk.refit(wrong_weight=-1.0)

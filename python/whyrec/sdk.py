@@ -11,7 +11,7 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.fields import Field
 from whyrec.explain import ExplainerConfig
-from whyrec.feedback import Store
+from whyrec.feedback import ReasonRating, Store
 from whyrec.feedback.attached import AttachedStore
 from whyrec.fitting import fit_all, fit_factors, known_items, model_settings
 from whyrec.listening import Listening
@@ -24,7 +24,7 @@ from whyrec.models import (
     TrainingConfig,
 )
 from whyrec.models.factors import factors_of
-from whyrec.renewing import all_known, refit, update
+from whyrec.renewing import all_known, refit, update, without_forgotten
 from whyrec.saved import Fitted
 from whyrec.storage import load_directory, save_directory
 
@@ -280,8 +280,8 @@ class SDK(Listening):
         >>> "newcomer" in grown.dataset.users, "newcomer" in sdk.dataset.users
         (True, False)
         """
-        known = all_known(self._fitted, self._feedback.to_read(), events, items, users)
-        return self._renewed(update(self._fitted, known))
+        old, store = self._fitted, self._feedback.to_read()
+        return self._renewed(old, update(old, all_known(old, store, events, items, users)))
 
     def refit(
         self,
@@ -289,6 +289,7 @@ class SDK(Listening):
         items: object | None = None,
         users: object | None = None,
         *,
+        wrong_weight: float | None = None,
         training: TrainingConfig | None = None,
         progress: bool = True,
     ) -> Self:
@@ -299,10 +300,17 @@ class SDK(Listening):
         forgotten stays in the weights. What comes from elsewhere, factors and wrapped models, is
         not trained; only its explainer is.
 
+        What users called wrong (`rate`) is penalised: the squared contributions of such players, in
+        the training of two towers, and the weights of the wide part that they come from (A. S. Ross
+        et al., Right for the Right Reasons, 2017). So they count for less, for other users too; for
+        one user alone `object_to` makes it nothing.
+
         Args:
             events: as in `update`.
             items: as there.
             users: as there.
+            wrong_weight: how strongly that is penalised, from 0 for not at all. None is 1 for two
+                towers, with or without a ranker, and 0 for the others, which do not learn from it.
             training: as in `fit`.
             progress: whether to show progress bars.
 
@@ -311,17 +319,26 @@ class SDK(Listening):
 
         Raises:
             DataError: as of `update`.
-            ArgumentError: as of `update`.
+            ArgumentError: as of `update`, or a wrong_weight that the recommender cannot learn from.
             TrainingError: training that cannot go on.
             StorageError: a checkpoint that cannot be made or read.
             StoreError: the store cannot be read.
         """
-        known = all_known(self._fitted, self._feedback.to_read(), events, items, users)
-        return self._renewed(refit(self._fitted, known, training, progress))
+        old, store = self._fitted, self._feedback.to_read()
+        new = refit(
+            old,
+            all_known(old, store, events, items, users),
+            [] if store is None else store.read(ReasonRating),
+            wrong_weight=wrong_weight,
+            training=training,
+            progress=progress,
+        )
+        return self._renewed(old, new)
 
-    def _renewed(self, fitted: Fitted) -> Self:
-        """Return an SDK of something else, with the store of this one and where it is saved."""
-        other = type(self)(fitted)
+    def _renewed(self, old: Fitted, new: Fitted) -> Self:
+        """Return an SDK of what was made, with the store of this one and where it is saved."""
+        store = self._feedback.to_read()
+        other = type(self)(without_forgotten(new, old.dataset, self._dataset, store))
         other._feedback, other._saved_in = self._feedback, self._saved_in
         return other
 

@@ -171,7 +171,7 @@ class DeepRankerConfig:
         own, of_retrieval, _ = self._parts(before.arrays)
         known = replace(before, arrays=of_retrieval)
         fitted = self.retrieval.train_held_out(dataset, run, known)
-        network, wide = train(fitted, dataset, self, run, own)
+        network, wide = train(fitted, dataset, self, run, replace(before, arrays=own))
         return DeepRanker(fitted.recommender, network, wide, self.n_ranked)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]) -> "DeepRanker":

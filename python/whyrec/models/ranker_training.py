@@ -1,12 +1,10 @@
 """Trains the deep ranker on events that its retrieval has not seen, over the lists it finds."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from whyrec.data.dataset import Dataset
@@ -17,8 +15,8 @@ from whyrec.models.features import split_by_field, sum_features
 from whyrec.models.history_inputs import attribute_vectors
 from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.ranker_network import Keep, RankerNetwork
-from whyrec.models.recommender import DotProductRecommender, HeldOutFit
-from whyrec.models.renewal import load
+from whyrec.models.recommender import Before, DotProductRecommender, HeldOutFit
+from whyrec.models.renewal import beginning, load
 from whyrec.models.targets import weights_of_kinds
 from whyrec.models.validation import Validation
 from whyrec.models.wide import WideModel, WideWeights
@@ -43,6 +41,9 @@ _SURE = 1.0
 _SIZES = ("spreads", "mean_score")
 """What a network knows of the sizes of its inputs."""
 
+_AGAINST = 10.0
+"""So many times the ridge penalty of all weights does one pay for each time it was called wrong."""
+
 _SCALED_TO = 64
 """Users whose lists say of what size the inputs of the network are."""
 
@@ -55,7 +56,7 @@ def train(
     dataset: Dataset,
     config: "DeepRankerConfig",
     run: Run,
-    before: Mapping[str, NDArray[Any]] | None = None,
+    before: Before | None = None,
 ) -> tuple[RankerNetwork, WideWeights]:
     """Choose how much the wide part counts, then train as long as held-out users are ranked better.
 
@@ -68,7 +69,7 @@ def train(
         dataset: all events.
         config: how to train.
         run: what is told and kept on the way.
-        before: what the network has learned before, to go on from; None starts anew.
+        before: what to go on from, with the arrays of the network; None starts anew.
 
     Raises:
         TrainingError: the loss is no longer finite.
@@ -168,7 +169,7 @@ class _Training:
         fitted: HeldOutFit,
         config: "DeepRankerConfig",
         run: Run,
-        before: Mapping[str, NDArray[Any]] | None,
+        before: Before | None,
     ) -> None:
         self._fitted, self._config, self._run, self._before = fitted, config, run, before
         self._chance = Chance.of(config.seed)
@@ -197,8 +198,21 @@ class _Training:
             _STRENGTHS, key=lambda each: self._ndcg(replace(lists, wide=each * lists.wide)).mean()
         )
         self._wide = self._wide.times(strength)
-        whole = WideWeights.of(dataset.interactions, dataset.n_items, model, n_weights)
+        whole = WideWeights.of(
+            dataset.interactions, dataset.n_items, model, n_weights, self._penalties(model.l2)
+        )
         return whole.times(strength)
+
+    def _penalties(self, l2: float) -> dict[tuple[int, int], float]:
+        """Return what the weights of the wide part pay for reasons that were called wrong."""
+        penalties: dict[tuple[int, int], float] = {}
+        if self._before is not None and self._before.wrong_weight:
+            for each in self._before.wrong_reasons:
+                for source in each.history:
+                    pair = source, each.item
+                    penalty = _AGAINST * l2 * self._before.wrong_weight
+                    penalties[pair] = penalties.get(pair, 0) + penalty
+        return penalties
 
     def run(self, learning: Int64Array, validating: Int64Array) -> None:
         """Train on the lists of some users, up to where those of others are ranked best."""
@@ -216,7 +230,7 @@ class _Training:
             identity=Identity(
                 self._fitted.part,
                 (config,),
-                {**self._fitted.before.arrays(), **(self._before or {})},
+                {**self._fitted.before.arrays(), **beginning(self._before)},
             ),
         )
         pace = Pace(
@@ -224,7 +238,7 @@ class _Training:
             evaluate_every=config.evaluate_every,
             patience=config.patience,
         )
-        pace = pace if self._before is None else pace.shortened()
+        pace = pace.shortened() if beginning(self._before) else pace
         if not config.validation_share:
             self._take_up()
             train_to_best(learner, pace, self._run)
@@ -242,10 +256,11 @@ class _Training:
 
     def _take_up(self) -> None:
         """Go on from what was learned before, if anything was; the inputs are of sizes of now."""
-        if self._before is not None:
+        arrays = beginning(self._before)
+        if arrays:
             own = self.network.state_dict()
             sizes = {name: own[name].clone() for name in _SIZES}
-            load(self.network, self._before)
+            load(self.network, arrays)
             self.network.load_state_dict(sizes, strict=False)
 
     def _draw_loss(self, step: int, learning: Int64Array) -> torch.Tensor:

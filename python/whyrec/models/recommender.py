@@ -12,6 +12,7 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.pairs import Pairs
+from whyrec.data.wrong_reasons import WrongReason
 from whyrec.errors import ArgumentError
 from whyrec.models.loop import Chance, Run
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
@@ -293,13 +294,22 @@ class RestorableConfig(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Before:
-    """What a training begins with: a recommender, as it was fitted on fewer events."""
+    """What a training begins with: a recommender, as it was fitted on fewer events.
+
+    And what users have said since of its reasons.
+    """
 
     dataset: Dataset
     """What it was fitted on. Its users and items are the first ones of the larger data set."""
 
     arrays: Mapping[str, NDArray[Any]]
-    """All that it has learned."""
+    """All that it has learned; none where training is to begin anew."""
+
+    wrong_reasons: tuple[WrongReason, ...] = ()
+    """What users have called wrong since, in the indices of the larger data set."""
+
+    wrong_weight: float = 0.0
+    """How strongly contributions of that are penalised in training."""
 
 
 @runtime_checkable

@@ -51,6 +51,7 @@ def train(
         ArgumentError: kind_weights names a kind of event that there is not.
         TrainingError: the loss is no longer finite.
     """
+    before = before if before and before.arrays else None
     part, validation = hold_out_last(dataset, config.validation_share, config.seed, run.device)
     model = LinearModel.chosen(part, validation, config)
     training = _Training(part, model, config, run, before)

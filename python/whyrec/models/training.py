@@ -14,6 +14,7 @@ from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
+from whyrec.models.penalty import Penalty
 from whyrec.models.popularity import log_popularity
 from whyrec.models.recommender import Before, Companion, DifferentiableRecommender
 from whyrec.models.renewal import beginning
@@ -63,6 +64,7 @@ def train(
         ArgumentError: kind_weights names a kind of event that there is not.
         TrainingError: the loss is no longer finite.
     """
+    before = before if before and before.arrays else None
     part, validation = hold_out(dataset, config.validation_share, config.seed, run.device)
     model = LinearModel.chosen(part, validation, config)
     training = _Training(part, model, config, run, beside, before)
@@ -91,7 +93,7 @@ class _Training:
         with torch.no_grad():
             spread = config.dimension**-0.5
             self.towers.hidden_weight.normal_(0, spread, generator=self._chance.generator)
-        axes = None if before is None else take_up(self.towers, dataset, before, config.seed)
+        axes = take_up(self.towers, dataset, before, config.seed) if before else None
         self.towers.biases.requires_grad_(False)  # popularity is given in training
         self.towers.to(run.device)
         self.calibration = Calibration()
@@ -141,8 +143,14 @@ class _Training:
         return train_to_best(learner, pace if self._before is None else pace.shortened(), self._run)
 
     def _look(self, validation: Validation) -> Look:
-        """Return the NDCG@10 of the held-out events, and the share of the prior that gives it."""
-        return Look(*validation.best_ndcg(validation.scores(self._scores), self._prior))
+        """Return the NDCG@10 of the held-out events, and the share of the prior that gives it.
+
+        With a penalty it counts for less where much is left of what was called wrong.
+        """
+        ndcg, share = validation.best_ndcg(validation.scores(self._scores), self._prior)
+        if self._beside is not None and isinstance(self._beside.companion, Penalty):
+            ndcg *= self._beside.companion.worth(self._recommender(self._beside, self.whole))
+        return Look(ndcg, share)
 
     def _with_companion(self, learner: Learner, beside: Beside) -> Learner:
         """Let what is beside the towers learn in their steps, and be kept with them."""

@@ -20,6 +20,7 @@ from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
 from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
+from whyrec.models.penalty import Penalty, PenaltyConfig
 from whyrec.models.recommender import Before, Companion, HeldOutFit
 from whyrec.models.renewal import with_new_items
 from whyrec.models.start import check_l2
@@ -151,7 +152,8 @@ class TwoTowerConfig:
             TrainingError: as of `fit`.
             StorageError: a checkpoint that cannot be made or read.
         """
-        learned = train(dataset, self, run, before=before)
+        run, beside = self._beside(dataset, run, before)
+        learned = train(dataset, self, run, beside, before)
         whole, part = (
             TwoTower(learned.with_events(each), dataset.item_features)
             for each in (dataset, learned.part)
@@ -182,8 +184,19 @@ class TwoTowerConfig:
             TrainingError: as of `fit`.
             StorageError: a checkpoint that cannot be made or read.
         """
-        learned = train(dataset, self, run, before=before)
+        run, beside = self._beside(dataset, run, before)
+        learned = train(dataset, self, run, beside, before)
         return TwoTower(learned.with_events(dataset), dataset.item_features)
+
+    def _beside(
+        self, dataset: Dataset, run: Run, before: Before | None
+    ) -> tuple[Run, Beside | None]:
+        """Return the penalty for reasons that were called wrong, and where to train with it."""
+        if before is None or not (before.wrong_weight and before.wrong_reasons):
+            return run, None
+        config = PenaltyConfig(before.wrong_weight, before.wrong_reasons, self.seed)
+        beside = Beside(Penalty(dataset, config), TwoTower.learning)
+        return run.on_cpu("a recommender with a penalty for wrong reasons"), beside
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "TwoTower":
         """Build the recommender from its stored arrays.

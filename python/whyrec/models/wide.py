@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.linalg
@@ -37,6 +37,10 @@ _SOLVED = "solved"
 """The name of the array that tells model and strength: float64 [3]."""
 
 
+Penalties: TypeAlias = Mapping[tuple[int, int], float]
+"""By item of the history and scored item: a ridge penalty of one weight, in events."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WideModel:
     """What is solved for: EASE of whole histories and of windows of them; see `LinearModel`."""
@@ -55,7 +59,7 @@ class WideModel:
         for windows in (True, False):
             gram = _gram(part.interactions, part.n_items, kept, windows)
             for l2 in _L2:
-                score = partial(_scores, kept, _solve(gram, l2), part.n_items)
+                score = partial(_scores, kept, _solve(gram, l2, kept, {}), part.n_items)
                 models.append(cls(l2=l2, windows=windows))
                 ndcgs.append(validation.ndcg(validation.scores(score)))
         return models[int(np.argmax(ndcgs))]
@@ -123,15 +127,24 @@ class WideWeights:
 
     @classmethod
     def of(
-        cls, interactions: Interactions, n_items: int, model: WideModel, most: int
+        cls,
+        interactions: Interactions,
+        n_items: int,
+        model: WideModel,
+        most: int,
+        penalties: Penalties | None = None,
     ) -> "WideWeights":
         """Solve for the weights, and keep the most of them that count for most.
+
+        Some may have a ridge penalty of their own, beside that of all: {(from, to): in events}.
 
         A weight from an item that n users chose is in n of their scores, so it counts by
         weight² · n: what leaving it out adds to the squared error of all scores together.
         """
         items = _most_popular(interactions, n_items, _MOST_ITEMS)
-        dense = _solve(_gram(interactions, n_items, items, model.windows), model.l2)
+        dense = _solve(
+            _gram(interactions, n_items, items, model.windows), model.l2, items, penalties or {}
+        )
         if dense.size > most:
             n_users = interaction_matrix(interactions, n_items)[:, items].sum(0)
             counts_for = np.abs(dense) * np.sqrt(np.asarray(n_users, np.float32)).T
@@ -262,8 +275,11 @@ def _gram(
     return gram
 
 
-def _solve(gram: Float32Array, l2: float) -> Float32Array:
-    """Return −P_ji / P_ii with P = (gram + λ)⁻¹, and a diagonal of 0."""
+def _solve(gram: Float32Array, l2: float, items: Int32Array, penalties: Penalties) -> Float32Array:
+    """Return −P_ji / P_ii with P = (gram + λ)⁻¹, and a diagonal of 0.
+
+    A column with penalties of its own has P = (gram + λ + D)⁻¹, by the formula of Woodbury.
+    """
     if not len(gram):
         return gram.copy()
     matrix = gram.copy(order="F")
@@ -272,6 +288,16 @@ def _solve(gram: Float32Array, l2: float) -> Float32Array:
     inverse, _ = scipy.linalg.lapack.spotri(factor, overwrite_c=True)
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
     weights = inverse / -np.diag(inverse)
+    place_of = {item: place for place, item in enumerate(items.tolist())}
+    of_column: dict[int, dict[int, float]] = {}
+    for (source, target), penalty in penalties.items():
+        if source in place_of and target in place_of and source != target:
+            of_column.setdefault(place_of[target], {})[place_of[source]] = penalty
+    for column, of_row in of_column.items():
+        rows, own = list(of_row), np.diag(1 / np.array([*of_row.values()], np.float64))
+        block = own + inverse[np.ix_(rows, rows)]
+        less = inverse[:, rows] @ np.linalg.solve(block, inverse[rows, column])
+        weights[:, column] = (inverse[:, column] - less) / -(inverse[column, column] - less[column])
     np.fill_diagonal(weights, 0)
     return np.ascontiguousarray(weights, np.float32)
 
