@@ -51,7 +51,7 @@ class Forgotten:
 
     needs_refit: bool
     """Whether recommender and explainer have learned from their events: only fitting anew, on data
-    without them, removes what is left of that in the weights.
+    without them, removes what is left of that in the weights. `SDK.refit` does so.
     """
 
     def __str__(self) -> str:
