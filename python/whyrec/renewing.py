@@ -20,6 +20,7 @@ from whyrec.models.recommender import Before, CompanionableConfig, renewable
 from whyrec.saved import Fitted
 
 _USUAL_WEIGHT = 1.0
+"""Of reasons that were called wrong, where the recommender learns from them."""
 
 
 def all_known(
@@ -38,55 +39,6 @@ def all_known(
     known = fitted.dataset.settled() if store is None else fitted.dataset.unrecorded()
     known = grown(known, events, items, users)
     return known if store is None else with_recorded(known, store)
-
-
-def _weight(config: RestorableConfig, asked: float | None, *, jointly: bool) -> float:
-    """Return what reasons that were called wrong count for.
-
-    Raises:
-        ArgumentError: no such number, or nothing that learns from it.
-    """
-    if asked is not None and not 0 <= asked < np.inf:
-        raise ArgumentError(f"wrong_weight must be a number from 0, not {asked!r}")
-    towers = config.retrieval if isinstance(config, DeepRankerConfig) else config
-    can_learn = isinstance(towers, CompanionableConfig) and not jointly
-    if asked and not can_learn:
-        raise ArgumentError(
-            "wrong_weight: only two towers, with or without a ranker on them, learn from reasons "
-            f"that were called wrong, not {type(towers).__name__}"
-            + (" that learns with its explainer" if jointly else "")
-            + "; leave it out"
-        )
-    return _USUAL_WEIGHT if asked is None and can_learn else asked or 0.0
-
-
-def without_forgotten(fitted: Fitted, before: Dataset, now: Dataset, store: Store | None) -> Fitted:
-    """Leave out who was forgotten while a model was made; it counts as one who knows of them.
-
-    Args:
-        fitted: what was made.
-        before: the data set that it was made from.
-        now: the same as it has become meanwhile.
-        store: that recorded events came from.
-    """
-    dataset = fitted.dataset
-    gone = [each for each in before.users if each not in now.users]
-    if store is not None and dataset.recorded is not None:
-        met = set(store.table(Event)["user_id"].objects())
-        n_own = np.bincount(
-            dataset.interactions.users()[~dataset.recorded], minlength=dataset.n_users
-        )
-        n_all = np.diff(dataset.interactions.offsets)
-        only_recorded = np.flatnonzero((n_own == 0) & (n_all > 0))
-        gone += [
-            user
-            for user in (dataset.users[row] for row in only_recorded.tolist())
-            if user not in met and user not in now.users
-        ]
-    for user in gone:
-        if user in dataset.users:
-            dataset = dataset.without_user(user)
-    return fitted if dataset is fitted.dataset else fitted.fitted_on(dataset)
 
 
 def update(fitted: Fitted, dataset: Dataset) -> Fitted:
@@ -159,3 +111,52 @@ def refit(
         explainer = refit_explainer(explainer_config, model, dataset, learned, run)
     run.end()
     return replace(fitted, dataset=dataset, model=model, explainer=explainer)
+
+
+def without_forgotten(fitted: Fitted, before: Dataset, now: Dataset, store: Store | None) -> Fitted:
+    """Leave out who was forgotten while a model was made; it counts as one who knows of them.
+
+    Args:
+        fitted: what was made.
+        before: the data set that it was made from.
+        now: the same as it has become meanwhile.
+        store: that recorded events came from.
+    """
+    dataset = fitted.dataset
+    gone = [each for each in before.users if each not in now.users]
+    if store is not None and dataset.recorded is not None:
+        met = set(store.table(Event)["user_id"].objects())
+        n_own = np.bincount(
+            dataset.interactions.users()[~dataset.recorded], minlength=dataset.n_users
+        )
+        n_all = np.diff(dataset.interactions.offsets)
+        only_recorded = np.flatnonzero((n_own == 0) & (n_all > 0))
+        gone += [
+            user
+            for user in (dataset.users[row] for row in only_recorded.tolist())
+            if user not in met and user not in now.users
+        ]
+    for user in gone:
+        if user in dataset.users:
+            dataset = dataset.without_user(user)
+    return fitted if dataset is fitted.dataset else fitted.fitted_on(dataset)
+
+
+def _weight(config: RestorableConfig, asked: float | None, *, jointly: bool) -> float:
+    """Return what reasons that were called wrong count for.
+
+    Raises:
+        ArgumentError: no such number, or nothing that learns from it.
+    """
+    if asked is not None and not 0 <= asked < np.inf:
+        raise ArgumentError(f"wrong_weight must be a number from 0, not {asked!r}")
+    towers = config.retrieval if isinstance(config, DeepRankerConfig) else config
+    can_learn = isinstance(towers, CompanionableConfig) and not jointly
+    if asked and not can_learn:
+        raise ArgumentError(
+            "wrong_weight: only two towers, with or without a ranker on them, learn from reasons "
+            f"that were called wrong, not {type(towers).__name__}"
+            + (" that learns with its explainer" if jointly else "")
+            + "; leave it out"
+        )
+    return _USUAL_WEIGHT if asked is None and can_learn else asked or 0.0

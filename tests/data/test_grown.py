@@ -30,7 +30,7 @@ def more(**columns: list[Any]) -> pa.Table:
         "timestamp": [10.0],
         "value": [9.0],
     }
-    return pa.table({**row, "kind": ["view"], **columns})
+    return pa.table({**row, "value": [9.0], "kind": ["view"], **columns})
 
 
 def test_nothing_more_changes_nothing() -> None:

@@ -77,5 +77,8 @@ def test_a_penalty_of_one_weight_is_ridge_regression_with_it() -> None:
     found = held._weights.toarray()
     assert np.allclose(found[rows, column], wanted, atol=1e-4)
     assert abs(found[at.index(4), column]) < 1e-6
+    again = WideWeights.restore(held.times(3.0).arrays(), DATA.n_items)
+    again = again.solved_again(DATA.interactions, DATA.n_items, 10_000)
+    assert np.array_equal(again._weights.toarray(), 3 * found)
     rest = np.delete(np.arange(len(at)), column)
     assert np.array_equal(found[:, rest], plain._weights.toarray()[:, rest])

@@ -1,7 +1,7 @@
 """The wide part: the weights between items of a linear model, exact for each event."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeAlias
 
@@ -33,8 +33,7 @@ _CELLS = 4_000_000
 
 _L2 = (10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 _NAMES = "items", "offsets", "columns", "weights"
-_SOLVED = "solved"
-"""The name of the array that tells model and strength: float64 [3]."""
+_SOLVED, _PENALTIES = "solved", "penalties"
 
 
 Penalties: TypeAlias = Mapping[tuple[int, int], float]
@@ -63,6 +62,37 @@ class WideModel:
                 models.append(cls(l2=l2, windows=windows))
                 ndcgs.append(validation.ndcg(validation.scores(score)))
         return models[int(np.argmax(ndcgs))]
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What weights came from, so that they can be solved for again with other events."""
+
+    model: WideModel
+
+    penalties: Penalties
+
+    strength: float = 1.0
+    """What they were multiplied by."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return model and strength, float64 [3], and the penalties, float64 [n, 3]."""
+        penalties = [(*pair, each) for pair, each in self.penalties.items()]
+        return {
+            _SOLVED: np.array([self.model.l2, self.model.windows, self.strength]),
+            _PENALTIES: np.array(penalties, np.float64).reshape(-1, 3),
+        }
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> "Solved | None":
+        """Build what `arrays` has told, if it has."""
+        if _SOLVED not in arrays:
+            return None
+        l2, windows, strength = arrays[_SOLVED].tolist()
+        penalties = {
+            (int(source), int(target)): each for source, target, each in arrays[_PENALTIES].tolist()
+        }
+        return cls(WideModel(l2=l2, windows=bool(windows)), penalties, strength)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,11 +146,11 @@ class WideWeights:
         items: Int32Array,
         weights: scipy.sparse.csr_matrix,
         n_items: int,
-        solved: tuple[WideModel, float] | None = None,
+        solved: Solved | None = None,
     ) -> None:
         self.n_items = n_items
         self.solved = solved
-        """What was solved for, and what its weights were multiplied by; None of nothing."""
+        """What the weights came from; None where there are none."""
         self.items = items
         """int32, rising: those that have weights."""
         self._weights = weights
@@ -150,14 +180,16 @@ class WideWeights:
             counts_for = np.abs(dense) * np.sqrt(np.asarray(n_users, np.float32)).T
             left_out = np.partition(counts_for, dense.size - most - 1, axis=None)
             dense[counts_for <= left_out[dense.size - most - 1]] = 0
-        return cls(items, scipy.sparse.csr_matrix(dense), n_items, (model, 1.0))
+        solved = Solved(model, penalties or {})
+        return cls(items, scipy.sparse.csr_matrix(dense), n_items, solved)
 
     def solved_again(self, interactions: Interactions, n_items: int, most: int) -> "WideWeights":
         """Solve for the same with other events, perhaps of more items."""
         if self.solved is None:
             return self.nothing(n_items)
-        model, strength = self.solved
-        return WideWeights.of(interactions, n_items, model, most).times(strength)
+        model, penalties = self.solved.model, self.solved.penalties
+        again = WideWeights.of(interactions, n_items, model, most, penalties)
+        return again.times(self.solved.strength)
 
     @classmethod
     def nothing(cls, n_items: int) -> "WideWeights":
@@ -170,7 +202,8 @@ class WideWeights:
         """Return all weights times a number; times 0 there is nothing."""
         if not strength:
             return self.nothing(self.n_items)
-        solved = self.solved and (self.solved[0], self.solved[1] * strength)
+        of = self.solved
+        solved = None if of is None else replace(of, strength=of.strength * strength)
         weights = self._weights * np.float32(strength)
         return WideWeights(self.items, weights, self.n_items, solved)
 
@@ -225,22 +258,16 @@ class WideWeights:
         """
         of = self._weights
         arrays = self.items, of.indptr.astype(np.int64), of.indices.astype(np.int32), of.data
-        named: dict[str, NDArray[Any]] = dict(zip(_NAMES, arrays, strict=True))
-        if self.solved is not None:
-            model, strength = self.solved
-            named[_SOLVED] = np.array([model.l2, model.windows, strength])
-        return named
+        solved = {} if self.solved is None else self.solved.arrays()
+        return dict(zip(_NAMES, arrays, strict=True)) | solved
 
     @classmethod
     def restore(cls, arrays: Mapping[str, NDArray[Any]], n_items: int) -> "WideWeights":
         """Build what `arrays` has told."""
         items, offsets, columns, weights = (arrays[name] for name in _NAMES)
-        shape, solved = (len(items), len(items)), None
-        if _SOLVED in arrays:
-            l2, windows, strength = arrays[_SOLVED].tolist()
-            solved = WideModel(l2=l2, windows=bool(windows)), strength
+        shape = (len(items), len(items))
         matrix = scipy.sparse.csr_matrix((weights, columns, offsets), shape)
-        return cls(items, matrix, n_items, solved)
+        return cls(items, matrix, n_items, Solved.restore(arrays))
 
     @cached_property
     def _keys(self) -> Int64Array:
