@@ -244,6 +244,7 @@ def test_what_is_recorded_counts_and_can_be_seen_and_forgotten(saved: Path, tmp_
     events = tmp_path / "events.csv"
     lines = ["user_id,item_id,timestamp,event_id", "new,i3,1700000000,a", "new,i4,1700000001,b"]
     events.write_text("\n".join([*lines, "7,i5,1700000002,c"]))
+    (tmp_path / "later.csv").write_text("user_id,item_id,timestamp\nlater,i3,1700000003")
     assert answered("record", place, events) == f"3 new events recorded in {place}\n"
     assert answered("record", place, events) == f"0 new events recorded in {place}\n"
     answer = json.loads(answered("recommend", place, "new", "-k", "2", "--json"))
@@ -255,6 +256,14 @@ def test_what_is_recorded_counts_and_can_be_seen_and_forgotten(saved: Path, tmp_
     history = json.loads(answered("history", place, "new", "--json"))
     assert [(each["item_id"], each["event_id"]) for each in history] == [("i3", "a"), ("i4", "b")]
     assert "1 event of user '7'" in answered("history", place, "7")
+
+    refitted = answered("refit", place, "--quiet")
+    assert refitted == ""
+    assert "new" in SDK.load(place).dataset.users
+    assert "1 event of user '7'" in answered("history", place, "7")
+    assert f"saved in {place}" in answered("refit", place, "--events", tmp_path / "later.csv")
+    assert "later" in SDK.load(place).dataset.users
+    answer = json.loads(answered("recommend", place, "new", "-k", "2", "--json"))
 
     sdk = SDK.load(place)
     reason_id = answer["recommendations"][0]["reasons"][0]["reason_id"]

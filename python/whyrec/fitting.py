@@ -61,8 +61,7 @@ def fit_all(
     """
     for name, settings in (("model", model), ("explainer", explainer)):
         _check_settings(name, settings)
-    if training is not None and not hasattr(training, "checkpoint"):
-        raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
+    check_training(training)
     jointly = isinstance(explainer, NetworkConfig) and explainer.joint_weight > 0
     if model is None and ranker is None and jointly:
         model = TwoTowerConfig()  # a ranker learns by itself
@@ -121,6 +120,16 @@ def known_items(model: RecommenderConfig) -> pa.Table | None:
             f"{type(model.encoder).__name__}.item_ids are of several types ({error}); give the "
             "items as a table, items=…"
         ) from error
+
+
+def check_training(training: object) -> None:
+    """Refuse what does not say how to train.
+
+    Raises:
+        ArgumentError: it is neither a `TrainingConfig` nor None.
+    """
+    if training is not None and not hasattr(training, "checkpoint"):
+        raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
 
 
 def _check_settings(name: str, settings: object) -> None:

@@ -241,8 +241,9 @@ class Listening(Answering):
 
         That is so here and where the SDK was saved. From then on the user is unknown, until
         something is recorded anew. What the model has learned stays in its weights until it is
-        fitted anew, which the answer tells; no vectors of users are kept. Flush a `buffer` before.
-        Another process that has loaded the SDK must load it again. After an error, forget again.
+        fitted anew, as `refit` does then, which the answer tells; no vectors of users are kept.
+        Flush a `buffer` before. Another process that has loaded the SDK must load it again. After
+        an error, forget again.
 
         Raises:
             StorageError: the saved directory cannot be rewritten.

@@ -11,7 +11,8 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.fields import Field
 from whyrec.explain import ExplainerConfig
-from whyrec.feedback import Store
+from whyrec.feedback import ReasonRating, Store
+from whyrec.feedback.attached import AttachedStore
 from whyrec.fitting import fit_all, fit_factors, known_items, model_settings
 from whyrec.listening import Listening
 from whyrec.models import (
@@ -23,6 +24,7 @@ from whyrec.models import (
     TrainingConfig,
 )
 from whyrec.models.factors import factors_of
+from whyrec.renewing import all_known, refit, update, without_forgotten
 from whyrec.saved import Fitted
 from whyrec.storage import load_directory, save_directory
 
@@ -240,6 +242,106 @@ class SDK(Listening):
         model = factors_of(dataset, settings, item_factors, item_ids, user_factors, user_ids)
         return cls(fit_factors(dataset, settings, model, explainer))
 
+    def update(
+        self,
+        events: object | None = None,
+        items: object | None = None,
+        users: object | None = None,
+    ) -> Self:
+        """Fold in what is new, without training; this SDK goes on answering as before.
+
+        What is new are the rows of the tables, and whatever was recorded. The answer knows new
+        users by their histories, and new items by their features; EASE, popularity and the wide
+        part of a ranker are solved for again, so that they know new items by their events too. An
+        event with the user, item, kind and time of one that is there counts once. Dismissals,
+        objections and what is hidden stay what they are. Where nothing is new, scores are the same
+        to the bit.
+
+        Args:
+            events: one row per event, with the columns that the SDK was fitted on.
+            items: one row per item, new or with other fields; read by the fields of the fit, so a
+                category that it has not met says nothing.
+            users: one row per user, the same.
+
+        Returns:
+            A new SDK with the same store.
+
+        Raises:
+            DataError: a table, a column or a row cannot be used, or a kind of event is new.
+            ArgumentError: a recommender that cannot go on, or an item that a model from elsewhere
+                does not know.
+            StoreError: the store cannot be read.
+
+        >>> import pyarrow, whyrec
+        >>> world = whyrec.datasets.synthetic(seed=0, n_users=40, n_items=30)
+        >>> sdk = whyrec.SDK.fit(world.events, model=whyrec.EASEConfig())
+        >>> row = {"user_id": "newcomer", "item_id": "i3", "timestamp": 1_700_000_000}
+        >>> grown = sdk.update(pyarrow.Table.from_pylist([row]))
+        >>> "newcomer" in grown.dataset.users, "newcomer" in sdk.dataset.users
+        (True, False)
+        """
+        old, store = self._fitted, self._feedback.to_read()
+        return self._renewed(old, update(old, all_known(old, store, events, items, users)))
+
+    def refit(
+        self,
+        events: object | None = None,
+        items: object | None = None,
+        users: object | None = None,
+        *,
+        wrong_weight: float | None = None,
+        training: TrainingConfig | None = None,
+        progress: bool = True,
+    ) -> Self:
+        """Do what `update` does, and train on all of it, from what was learned before on.
+
+        Training begins with the weights of this SDK; what is new begins as in a fit. It takes half
+        as many steps at most. After `forget` it begins anew, so that nothing of a user who was
+        forgotten stays in the weights. What comes from elsewhere, factors and wrapped models, is
+        not trained; only its explainer is.
+
+        What users called wrong (`rate`) is penalised: the squared contributions of such players, in
+        the training of two towers, and the weights of the wide part that they come from (A. S. Ross
+        et al., Right for the Right Reasons, 2017). So they count for less, for other users too; for
+        one user alone `object_to` makes it nothing.
+
+        Args:
+            events: as in `update`.
+            items: as there.
+            users: as there.
+            wrong_weight: how strongly that is penalised, from 0 for not at all. None is 1 for two
+                towers, with or without a ranker, and 0 for the others, which do not learn from it.
+            training: as in `fit`.
+            progress: whether to show progress bars.
+
+        Returns:
+            A new SDK with the same store; this one goes on answering.
+
+        Raises:
+            DataError: as of `update`.
+            ArgumentError: as of `update`, or a wrong_weight that the recommender cannot learn from.
+            TrainingError: training that cannot go on.
+            StorageError: a checkpoint that cannot be made or read.
+            StoreError: the store cannot be read.
+        """
+        old, store = self._fitted, self._feedback.to_read()
+        new = refit(
+            old,
+            all_known(old, store, events, items, users),
+            [] if store is None else store.read(ReasonRating),
+            wrong_weight=wrong_weight,
+            training=training,
+            progress=progress,
+        )
+        return self._renewed(old, new)
+
+    def _renewed(self, old: Fitted, new: Fitted) -> Self:
+        """Return an SDK of what was made, with the store of this one and where it is saved."""
+        store = self._feedback.to_read()
+        other = type(self)(without_forgotten(new, old.dataset, self._dataset, store))
+        other._feedback, other._saved_in = self._feedback, self._saved_in
+        return other
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save everything as a directory, in place of what was saved there before.
 
@@ -278,4 +380,8 @@ class SDK(Listening):
         """
         given = None if model is None else model_settings(model)
         fitted = Fitted.of(load_directory(path), given)
-        return cls(fitted, store=store, directory=Path(path).resolve())
+        directory = Path(path).resolve()
+        if not AttachedStore(store, directory).is_there:
+            # What came from a store that is not here counts all the same.
+            fitted = fitted.fitted_on(fitted.dataset.settled())
+        return cls(fitted, store=store, directory=directory)

@@ -40,6 +40,7 @@ ABOVE = [
     "home",
     "saved",
     "fitting",
+    "renewing",
     "weighed",
     "askers",
     "ranking_steps",

@@ -32,6 +32,28 @@ def record(
     typer.echo(f"{n_new:,} new events recorded in {directory}")
 
 
+def refit(
+    directory: Directory,
+    events: Annotated[Path | None, typer.Option(help="A file of further events.")] = None,
+    items: Annotated[Path | None, typer.Option(help="A file of new or changed items.")] = None,
+    users: Annotated[Path | None, typer.Option(help="A file of new or changed users.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Train on all that was recorded, from the saved model on, and save the new one in its place.
+
+    Files have the columns that `fit` has read. Until the end the old model stands.
+    """
+    sdk = SDK.load(directory)
+    refitted = sdk.refit(events, items, users, progress=not quiet)
+    refitted.save(directory)
+    if not quiet:
+        known = refitted.report
+        typer.echo(
+            f"{count(known.n_events, 'event')} of {count(known.n_users, 'user')} with "
+            f"{count(known.n_items, 'item')}\nsaved in {directory}"
+        )
+
+
 def history(directory: Directory, user: User, as_json: AsJson = False) -> None:
     """Show what a user did, oldest first."""
     sdk = SDK.load(directory)

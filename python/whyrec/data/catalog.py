@@ -27,6 +27,7 @@ class Entities:
     labels: tuple[str, ...]
     """What a reader calls each."""
 
+    id_column: str | None = None
     label_column: str | None = None
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Columns that are no field, and why."""
@@ -46,6 +47,26 @@ class Entities:
             ids=ids,
             features=replace(self.features, offsets=np.concatenate([offsets, appended])),
             labels=self.labels + tuple(map(str, ids.ids[len(self.ids) :])),
+        )
+
+    def renewed(self, newer: "Entities") -> "Entities":
+        """Return all ids, those of newer that are new after the others; what newer says counts."""
+        ids = Vocabulary.from_ids((*self.ids, *newer.ids), self.ids.of)
+        place_of = np.arange(len(ids))
+        place_of[ids.indices_of(newer.ids)] = len(self.ids) + np.arange(len(newer.ids))
+        old, new = self.features, newer.features
+        stacked = Features(
+            old.schema,
+            np.concatenate([old.offsets, new.offsets[1:] + old.offsets[-1]]),
+            np.concatenate([old.tokens, new.tokens]),
+            np.concatenate([old.weights, new.weights]),
+        )
+        labels = self.labels + newer.labels
+        return replace(
+            self,
+            ids=ids,
+            features=stacked.take(place_of),
+            labels=tuple(labels[place] for place in place_of.tolist()),
         )
 
     def summaries(self) -> dict[str, str]:
@@ -74,14 +95,44 @@ def read_entities(
     is_name = label_column is not None and label_column.lower() != "description"
     skipped = {id_name, label_column or id_name} if is_name else {id_name}
     schema, ignored = fit_fields(table, fields, skipped=skipped)
+    labels = _labels(table, ids, label_column)
+    return Entities(ids, schema.encode(table), labels, id_name, label_column, ignored)
+
+
+def read_more_entities(
+    table: Table,
+    noun: Noun,
+    in_events: str,
+    id_column: str | None,
+    schema: FeatureSchema,
+    label_column: str | None,
+) -> Entities:
+    """Read further rows of a table as the first ones were read.
+
+    Args:
+        table: with the columns of the first.
+        noun: "item" or "user".
+        in_events: what the id column is called in the events table.
+        id_column: the id column of the first table; None guesses, where there was none.
+        schema: the fields that were learned from the first.
+        label_column: what named the rows of the first, if anything did.
+
+    Raises:
+        DataError: a column is missing, an id is null or there twice, or a cell does not fit.
+    """
+    ids = _distinct_rows(table[find_id_column(table, id_column, f"{noun}_id", in_events)], noun)
+    return Entities(ids, schema.encode(table), _labels(table, ids, label_column))
+
+
+def _labels(table: Table, ids: Vocabulary, column: str | None) -> tuple[str, ...]:
+    """Return what a reader calls each row: its cell of a column, or else its id."""
     labels = tuple(map(str, ids))
-    if label_column is not None:
-        texts = table[label_column].objects()
-        labels = tuple(
-            label if text is None or text == "" else str(text)
-            for text, label in zip(texts, labels, strict=True)
-        )
-    return Entities(ids, schema.encode(table), labels, label_column, ignored)
+    if column is None:
+        return labels
+    return tuple(
+        label if text is None or text == "" else str(text)
+        for text, label in zip(table[column].objects(), labels, strict=True)
+    )
 
 
 def _summary(one: FittedField) -> str:

@@ -18,7 +18,7 @@ from whyrec.data.stored import read_dataset, write_state, write_tables
 from whyrec.data.tables import read_table
 from whyrec.data.vocabulary import Vocabulary
 from whyrec.errors import ArgumentError
-from whyrec.types import Int64Array
+from whyrec.types import BoolArray, Int64Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +43,12 @@ class Dataset:
     """The columns of the events table as they were found."""
 
     report: Report
+
+    recorded: BoolArray | None = None
+    """bool [n_events]: which events came from a store, where they still are; None if none did."""
+
+    forgotten: int = 0
+    """How many users were erased that a model may have learned from."""
 
     @property
     def n_users(self) -> int:
@@ -121,6 +127,9 @@ class Dataset:
             dropped_events=read.dropped_events,
             dropped_items=tuple(map(repr, read.dropped_items)),
             time_unit=read.time_unit,
+            unknown_items=unknown_items,
+            item_id=catalog.id_column,
+            user_id=people.id_column,
             labels=catalog.label_column,
             item_fields=catalog.summaries(),
             user_fields=people.summaries(),
@@ -179,7 +188,17 @@ class Dataset:
             self.n_items
         ):
             raise ArgumentError(f"an item index is outside 0 to {self.n_items - 1}")
-        return replace(self, interactions=interactions)
+        return replace(self, interactions=interactions, recorded=None)
+
+    def unrecorded(self) -> "Dataset":
+        """Return the data set without the events that a store still has."""
+        if self.recorded is None:
+            return self
+        return self.with_interactions(self.interactions.only(~self.recorded))
+
+    def settled(self) -> "Dataset":
+        """Return the data set with all events as its own, whatever store they came from."""
+        return replace(self, recorded=None)
 
     def without_user(self, user: Hashable) -> "Dataset":
         """Return the data set without a user: neither id, nor events, nor attributes.
@@ -189,11 +208,14 @@ class Dataset:
         """
         index = self.users.index_of(user)
         others = np.delete(np.arange(self.n_users), index)
+        stays = self.interactions.users() != index
         return replace(
             self,
             users=self.users.without(user),
             interactions=self.interactions.take(others),
             user_features=self.user_features.take(others),
+            recorded=None if self.recorded is None else self.recorded[stays],
+            forgotten=self.forgotten + 1,
         )
 
     def to_tables(self) -> dict[str, pa.Table]:

@@ -100,6 +100,12 @@ class Interactions:
         """Return int32 [n_events]: the user index of every event."""
         return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.offsets))
 
+    def has_same_items(self, other: "Interactions") -> bool:
+        """Tell whether each user did something with the same items, in the same order."""
+        return np.array_equal(self.items, other.items) and np.array_equal(
+            self.users(), other.users()
+        )
+
     def take(self, users: Int64Array) -> "Interactions":
         """Return the events of the users asked for, a row for each, in the order asked for."""
         offsets, positions = gather_rows(self.offsets, np.asarray(users, np.int64))

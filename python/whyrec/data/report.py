@@ -27,6 +27,15 @@ class Report:
     time_unit: str | None = None
     """What the timestamps were taken as, such as seconds since 1970."""
 
+    unknown_items: str = "error"
+    """What was asked to become of those events: "error" or "drop"."""
+
+    item_id: str | None = None
+    """The id column of the items table; None where there was no such table."""
+
+    user_id: str | None = None
+    """The same of the users table."""
+
     labels: str | None = None
     """The column of the items table that names items to a reader."""
 

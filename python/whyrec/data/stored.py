@@ -30,6 +30,7 @@ def write_tables(dataset: "Dataset") -> dict[str, pa.Table]:
         "kind": interactions.kinds,
         "value": interactions.values,
         "timestamp": interactions.timestamps,
+        "recorded": dataset.recorded,
     }
     labels = pa.array(dataset.item_labels, pa.large_string())
     return {
@@ -49,6 +50,7 @@ def write_state(dataset: "Dataset") -> dict[str, Any]:
         "user_schema": dataset.user_features.schema.to_json(),
         "columns": asdict(dataset.columns),
         "report": dataset.report.to_json(),
+        "forgotten": dataset.forgotten,
     }
 
 
@@ -63,17 +65,18 @@ def read_dataset(tables: Mapping[str, pa.Table], state: Mapping[str, Any]) -> di
         items = Vocabulary.from_arrow(tables["items"], "item")
         item_schema = FeatureSchema.from_json(state["item_schema"])
         user_schema = FeatureSchema.from_json(state["user_schema"])
+        events = tables["events"]
         return {
             "users": users,
             "items": items,
-            "interactions": _read_interactions(
-                tables["events"], state["kind_names"], len(users), len(items)
-            ),
+            "interactions": _read_interactions(events, state["kind_names"], len(users), len(items)),
             "item_features": _read_features(tables["item_features"], item_schema, len(items)),
             "user_features": _read_features(tables["user_features"], user_schema, len(users)),
             "item_labels": tuple(tables["items"]["label"].to_pylist()),
             "columns": EventColumns(**state["columns"]),
             "report": Report.from_json(state["report"]),
+            "recorded": _array(events, "recorded") if "recorded" in events.column_names else None,
+            "forgotten": int(state.get("forgotten", 0)),
         }
     except (KeyError, TypeError, ValueError, ArgumentError) as error:
         raise StorageError(f"the stored data set is damaged: {error!r}") from error

@@ -12,12 +12,13 @@ from whyrec.data.pairs import Pairs
 from whyrec.errors import ArgumentError, StorageError
 from whyrec.explain.attribution import Attributions, PlayerKind, Players, close_gaps
 from whyrec.explain.confidence import Confidence, fit_confidence
-from whyrec.explain.encoder_training import train
+from whyrec.explain.encoder_training import queries_alone, train
 from whyrec.explain.event_network import EventNetwork
 from whyrec.explain.shapley import ShapleyConfig
 from whyrec.models.loop import Run
 from whyrec.models.places import places_for
 from whyrec.models.recommender import EncodingRecommender, Recommender
+from whyrec.models.renewal import load
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array, Int32Array
 
@@ -104,8 +105,18 @@ class EncoderNetworkConfig:
             TrainingError: as of `fit`.
             StorageError: a checkpoint that cannot be made or read.
         """
+        return self._train(recommender, dataset, run)
+
+    def _train(
+        self,
+        recommender: Recommender,
+        dataset: Dataset,
+        run: Run,
+        network: EventNetwork | None = None,
+    ) -> "EncoderNetwork":
+        """Train from the network on, if there is one."""
         source = encoding(recommender)
-        network, alone = train(source, dataset, self, run)
+        network, alone = train(source, dataset, self, run, network)
         confidence = fit_confidence(
             EncoderNetwork(source, network, alone),
             source,
@@ -117,6 +128,40 @@ class EncoderNetworkConfig:
         )
         return EncoderNetwork(source, network, alone, confidence)
 
+    def update(
+        self, recommender: Recommender, dataset: Dataset, arrays: Mapping[str, Float32Array]
+    ) -> "EncoderNetwork":
+        """Ask the encoder what it makes of each item that is new, and train nothing.
+
+        Raises:
+            ModelError: the encoder does not keep to its protocol.
+        """
+        if len(arrays[_ALONE]) < dataset.n_items:
+            alone = queries_alone(encoding(recommender), dataset).numpy()
+            alone[: len(arrays[_ALONE])] = arrays[_ALONE]
+            arrays = {**arrays, _ALONE: alone}
+        return self.restore(recommender, arrays)
+
+    def refit(
+        self,
+        recommender: Recommender,
+        dataset: Dataset,
+        arrays: Mapping[str, Float32Array],
+        run: Run,
+    ) -> "EncoderNetwork":
+        """Do what `train` does, from what was learned before on, in half as many steps at most.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            ModelError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        shorter = replace(
+            self, max_steps=(self.max_steps + 1) // 2, patience=(self.patience + 1) // 2
+        )
+        return shorter._train(recommender, dataset, run, self._network(recommender, arrays))
+
     def restore(
         self, recommender: Recommender, arrays: Mapping[str, Float32Array]
     ) -> "EncoderNetwork":
@@ -125,25 +170,27 @@ class EncoderNetworkConfig:
         Raises:
             StorageError: the arrays are not those of these settings and this recommender.
         """
-        source = encoding(recommender)
-        network = EventNetwork(
-            source.item_vectors().shape[1], self.width, self.heads, self.n_blocks
-        )
-        others = (_CONFIDENCE, _ALONE)
-        weights = {name: each for name, each in arrays.items() if name not in others}
-        try:
-            network.load_state_dict(
-                {name: torch.from_numpy(each) for name, each in weights.items()}
-            )
-        except RuntimeError as error:
-            raise StorageError(f"the arrays of the explainer do not fit: {error}") from error
         known = arrays.get(_CONFIDENCE)
         return EncoderNetwork(
-            source,
-            network,
+            encoding(recommender),
+            self._network(recommender, arrays),
             torch.from_numpy(arrays[_ALONE]),
             known if known is None else Confidence.restore(known),
         )
+
+    def _network(
+        self, recommender: Recommender, arrays: Mapping[str, Float32Array]
+    ) -> EventNetwork:
+        """Build the network from the arrays of the explainer."""
+        dimension = encoding(recommender).item_vectors().shape[1]
+        network = EventNetwork(dimension, self.width, self.heads, self.n_blocks)
+        others = (_CONFIDENCE, _ALONE)
+        weights = {name: each for name, each in arrays.items() if name not in others}
+        try:
+            load(network, weights)
+        except RuntimeError as error:
+            raise StorageError(f"the arrays of the explainer do not fit: {error}") from error
+        return network
 
 
 class EncoderNetwork:

@@ -32,9 +32,20 @@ _MIXED = 0.3
 
 
 def train(
-    recommender: EncodingRecommender, dataset: Dataset, config: "EncoderNetworkConfig", run: Run
+    recommender: EncodingRecommender,
+    dataset: Dataset,
+    config: "EncoderNetworkConfig",
+    run: Run,
+    network: EventNetwork | None = None,
 ) -> tuple[EventNetwork, torch.Tensor]:
     """Train until held-out coalitions are foretold no better, and keep the best network.
+
+    Args:
+        recommender: which is explained.
+        dataset: whose users are drawn.
+        config: how to train.
+        run: what is told and kept on the way.
+        network: what to go on from; None starts anew.
 
     Returns:
         The network, and float32 [n_items, dimension]: the query of each item as the only event.
@@ -46,7 +57,7 @@ def train(
     """
     chance = Chance.of(config.seed)
     answers = Answers.drawn(recommender, dataset, config, chance)
-    network = EventNetwork.start(
+    network = network or EventNetwork.start(
         answers.vectors,
         answers.alone,
         (config.width, config.heads, config.n_blocks),

@@ -93,6 +93,65 @@ class TrainableExplainerConfig(ExplainerConfig, Protocol):
         ...
 
 
+@runtime_checkable
+class RenewableExplainerConfig(ExplainerConfig, Protocol):
+    """The settings of an explainer that goes on from what it has learned before."""
+
+    def update(
+        self, recommender: Recommender, dataset: Dataset, arrays: Mapping[str, Float32Array]
+    ) -> Explainer:
+        """Build the explainer for the recommender over a larger data set; nothing is trained.
+
+        Args:
+            recommender: over all items.
+            dataset: all events.
+            arrays: what it has learned before.
+        """
+        ...
+
+    def refit(
+        self,
+        recommender: Recommender,
+        dataset: Dataset,
+        arrays: Mapping[str, Float32Array],
+        run: Run,
+    ) -> Explainer:
+        """Train for the recommender as it has become, from what was learned before on.
+
+        Args:
+            recommender: as it is now, over all items.
+            dataset: all events.
+            arrays: what was learned before.
+            run: what is told and kept on the way.
+        """
+        ...
+
+
+def update_explainer(
+    config: ExplainerConfig,
+    recommender: Recommender,
+    dataset: Dataset,
+    arrays: Mapping[str, Float32Array],
+) -> Explainer:
+    """Build an explainer for the recommender over a larger data set; nothing is trained."""
+    if isinstance(config, RenewableExplainerConfig):
+        return config.update(recommender, dataset, arrays)
+    return config.restore(recommender, arrays)
+
+
+def refit_explainer(
+    config: ExplainerConfig,
+    recommender: Recommender,
+    dataset: Dataset,
+    arrays: Mapping[str, Float32Array],
+    run: Run,
+) -> Explainer:
+    """Train an explainer from what it has learned before on, or anew where it keeps nothing."""
+    if isinstance(config, RenewableExplainerConfig):
+        return config.refit(recommender, dataset, arrays, run)
+    return fit_explainer(config, recommender, dataset, run)
+
+
 def fit_explainer(
     config: ExplainerConfig, recommender: Recommender, dataset: Dataset, run: Run
 ) -> Explainer:

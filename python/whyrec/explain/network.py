@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
@@ -25,6 +23,7 @@ from whyrec.models.recommender import (
     Recommender,
     RecommenderConfig,
 )
+from whyrec.models.renewal import load
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array
 
@@ -139,6 +138,34 @@ class NetworkConfig:
         recommender = model.train_beside(dataset, companion, run)
         return recommender, self._train(recommender, dataset, run, companion.network)
 
+    def update(
+        self,
+        recommender: Recommender,
+        dataset: Dataset,  # noqa: ARG002
+        arrays: Mapping[str, Float32Array],
+    ) -> "Network":
+        """Do what `restore` does: the network knows no item by name."""
+        return self.restore(recommender, arrays)
+
+    def refit(
+        self,
+        recommender: Recommender,
+        dataset: Dataset,
+        arrays: Mapping[str, Float32Array],
+        run: Run,
+    ) -> "Network":
+        """Do what `train` does, from what was learned before on, in half as many steps at most.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        shorter = replace(
+            self, max_steps=(self.max_steps + 1) // 2, patience=(self.patience + 1) // 2
+        )
+        return shorter._train(recommender, dataset, run, self._network(recommender, arrays))
+
     def _train(
         self,
         recommender: Recommender,
@@ -165,17 +192,22 @@ class NetworkConfig:
         Raises:
             StorageError: the arrays are not those of these settings and this recommender.
         """
-        source = differentiable(recommender)
-        network = PlayerNetwork(source.dimension, self.n_points, self.width, self.n_summaries)
-        weights = {name: each for name, each in arrays.items() if name != _CONFIDENCE}
-        try:
-            network.load_state_dict(
-                {name: torch.from_numpy(each) for name, each in weights.items()}
-            )
-        except RuntimeError as error:
-            raise StorageError(f"the arrays of the explainer do not fit: {error}") from error
+        source, network = differentiable(recommender), self._network(recommender, arrays)
         known = arrays.get(_CONFIDENCE)
         return Network(source, network, self, known if known is None else Confidence.restore(known))
+
+    def _network(
+        self, recommender: Recommender, arrays: Mapping[str, Float32Array]
+    ) -> PlayerNetwork:
+        """Build the network from the arrays of the explainer."""
+        dimension = differentiable(recommender).dimension
+        network = PlayerNetwork(dimension, self.n_points, self.width, self.n_summaries)
+        weights = {name: each for name, each in arrays.items() if name != _CONFIDENCE}
+        try:
+            load(network, weights)
+        except RuntimeError as error:
+            raise StorageError(f"the arrays of the explainer do not fit: {error}") from error
+        return network
 
 
 class Network:

@@ -13,7 +13,14 @@ from whyrec.errors import ArgumentError, StorageError
 from whyrec.explain.attribution import Attributions, close_gaps
 from whyrec.explain.corrections import Corrections, correct, strongest
 from whyrec.explain.drawn_items import draw_best
-from whyrec.explain.explainer import Explainer, ExplainerConfig, fit_explainer, interacting
+from whyrec.explain.explainer import (
+    Explainer,
+    ExplainerConfig,
+    fit_explainer,
+    interacting,
+    refit_explainer,
+    update_explainer,
+)
 from whyrec.explain.interactions import Interactions, PlayerPairs
 from whyrec.explain.network import NetworkConfig
 from whyrec.models.loop import Run
@@ -97,6 +104,30 @@ class RefinedConfig:
         inner = fit_explainer(self.explainer, recommender, dataset, run)
         return Refined(recommender, inner, _learned_weight(recommender, inner, dataset, self), self)
 
+    def update(
+        self, recommender: Recommender, dataset: Dataset, arrays: Mapping[str, Float32Array]
+    ) -> "Refined":
+        """Update the other explainer; what corrections are worth stays."""
+        inner = update_explainer(self.explainer, recommender, dataset, _of_inner(arrays))
+        return Refined(recommender, inner, float(arrays[_WEIGHT][0]), self)
+
+    def refit(
+        self,
+        recommender: Recommender,
+        dataset: Dataset,
+        arrays: Mapping[str, Float32Array],
+        run: Run,
+    ) -> "Refined":
+        """Refit the other explainer, and learn anew what corrections are worth.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: the other explainer cannot learn.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        inner = refit_explainer(self.explainer, recommender, dataset, _of_inner(arrays), run)
+        return Refined(recommender, inner, _learned_weight(recommender, inner, dataset, self), self)
+
     def restore(self, recommender: Recommender, arrays: Mapping[str, Float32Array]) -> "Refined":
         """Build the explainer from its stored arrays.
 
@@ -105,12 +136,7 @@ class RefinedConfig:
         """
         if _WEIGHT not in arrays or arrays[_WEIGHT].shape != (1,):
             raise StorageError(f'the arrays of the explainer do not fit: no "{_WEIGHT}" of shape 1')
-        of_inner = {
-            name.removeprefix(_INNER): each
-            for name, each in arrays.items()
-            if name.startswith(_INNER)
-        }
-        inner = self.explainer.restore(recommender, of_inner)
+        inner = self.explainer.restore(recommender, _of_inner(arrays))
         return Refined(recommender, inner, float(arrays[_WEIGHT][0]), self)
 
 
@@ -194,6 +220,13 @@ class Refined:
         """Return the weight of the corrections and what the other explainer has learned."""
         of_inner = {_INNER + name: each for name, each in self._inner.arrays().items()}
         return {_WEIGHT: np.array([self._weight], np.float32), **of_inner}
+
+
+def _of_inner(arrays: Mapping[str, Float32Array]) -> dict[str, Float32Array]:
+    """Return the arrays of the other explainer, by its own names."""
+    return {
+        name.removeprefix(_INNER): each for name, each in arrays.items() if name.startswith(_INNER)
+    }
 
 
 def _standard_errors(

@@ -23,17 +23,20 @@ class AttachedStore:
         has_one = self._store is not None or self._directory is not None
         return self if has_one else AttachedStore(None, directory)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether anything can have been recorded."""
+        if self._store is not None:
+            return True
+        return self._directory is not None and (self._directory / FILE_NAME).exists()
+
     def to_read(self) -> Store | None:
         """Return the store, None where nothing was ever recorded.
 
         Raises:
             StoreError: the file cannot be used.
         """
-        if self._store is None and (
-            self._directory is None or not (self._directory / FILE_NAME).exists()
-        ):
-            return None
-        return self.to_write()
+        return self.to_write() if self.is_there else None
 
     def to_write(self) -> Store:
         """Return the store; the file is made where it is missing.

@@ -49,7 +49,7 @@ class Memory:
 
     def __init__(self, dataset: Dataset, *, fractions: bool = True) -> None:
         """Take the data set, and whether events and attributes can count for less than whole."""
-        self._dataset = dataset
+        self._dataset = dataset = dataset.unrecorded()  # the store itself tells what it has
         self.controls = ControlReader(dataset, fractions=fractions)
         # Somebody whom the data set does not know is the row after the last.
         self._interactions = dataset.interactions.with_stranger()
@@ -66,9 +66,7 @@ class Memory:
         merged, _ = self.events(ids, rows, store)
         asked_for = by_user(store.read(Control, users=_storable(ids)[1]))
         self._demand_known(ids, rows, merged, asked_for, store)
-        counts, kinds = self.kinds(merged.kind_names)
-        counted = merged.only(counts[merged.kinds])
-        counted = replace(counted, kinds=kinds[counted.kinds])
+        counted, _ = self.counted(merged)
         histories = counted.histories(np.arange(len(ids)), self._attributes.take(rows))
         wishes = {
             row: self.controls.wishes(asked_for[user])
@@ -116,6 +114,14 @@ class Memory:
             counts[kept] = np.diff(stored.offsets)
             stored = replace(stored, offsets=offsets_of(counts))
         return merge(self._interactions.take(rows), stored)
+
+    def counted(self, events: Interactions) -> tuple[Interactions, BoolArray]:
+        """Return the events that count in a history, and which they are: bool [n_events]."""
+        counts, kinds = self.kinds(events.kind_names)
+        chosen = counts[events.kinds]
+        kept = events.only(chosen)
+        names = self._dataset.interactions.kind_names
+        return replace(kept, kinds=kinds[kept.kinds], kind_names=names), chosen
 
     def kinds(self, names: Sequence[str]) -> tuple[BoolArray, Int16Array]:
         """Return, of kinds of event, whether they count in a history, and as which kind.

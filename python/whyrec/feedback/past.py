@@ -51,7 +51,7 @@ class Forgotten:
 
     needs_refit: bool
     """Whether recommender and explainer have learned from their events: only fitting anew, on data
-    without them, removes what is left of that in the weights.
+    without them, removes what is left of that in the weights. `SDK.refit` does so.
     """
 
     def __str__(self) -> str:
@@ -75,6 +75,7 @@ def history_of(
     if store is None:
         dataset.users.index_of(user)
         return _fitted_events(dataset, int(rows[0]))
+    dataset = dataset.unrecorded()
     memory.recall([user], store)
     merged, places = memory.events([user], rows, store)
     fitted = _fitted_events(dataset, int(rows[0])) if rows[0] < dataset.n_users else []
@@ -98,6 +99,7 @@ def history_of(
 def export_of(dataset: Dataset, user: Hashable, store: Store | None) -> dict[str, Any]:
     """Return all that data set and store have of a user, as data for JSON."""
     fitted: dict[str, Any] = {"events": [], "attributes": []}
+    dataset = dataset if store is None else dataset.unrecorded()
     if user in dataset.users:
         row = dataset.users.index_of(user)
         fitted["events"] = [

@@ -23,7 +23,13 @@ from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
 from whyrec.models.ranker_network import RankerNetwork
 from whyrec.models.ranker_training import train
-from whyrec.models.recommender import DotProductRecommender, RecommenderConfig, RetrievalConfig
+from whyrec.models.recommender import (
+    Before,
+    DotProductRecommender,
+    RecommenderConfig,
+    RetrievalConfig,
+)
+from whyrec.models.renewal import load
 from whyrec.models.two_tower import TwoTowerConfig
 from whyrec.models.wide import HistoryWeights, WideWeights
 from whyrec.settings import check_numbers
@@ -141,21 +147,61 @@ class DeepRankerConfig:
         network, wide = train(fitted, dataset, self, run)
         return DeepRanker(fitted.recommender, network, wide, self.n_ranked)
 
+    def update(self, dataset: Dataset, before: Before) -> "DeepRanker":
+        """Build the recommender over a larger data set; the wide part is solved for again.
+
+        Raises:
+            ArgumentError: the retrieval cannot be built over these items.
+        """
+        own, of_retrieval, of_wide = self._parts(before.arrays)
+        retrieval = self.retrieval.update(dataset, replace(before, arrays=of_retrieval))
+        wide = WideWeights.restore(of_wide, dataset.n_items)
+        if not dataset.interactions.has_same_items(before.dataset.interactions):
+            wide = wide.solved_again(dataset.interactions, dataset.n_items, self.n_weights)
+        return DeepRanker(retrieval, self._network(retrieval, dataset, own), wide, self.n_ranked)
+
+    def refit(self, dataset: Dataset, before: Before, run: Run) -> "DeepRanker":
+        """Do what `train` does, from what was learned before on, in half as many steps at most.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        own, of_retrieval, _ = self._parts(before.arrays)
+        known = replace(before, arrays=of_retrieval)
+        fitted = self.retrieval.train_held_out(dataset, run, known)
+        network, wide = train(fitted, dataset, self, run, replace(before, arrays=own))
+        return DeepRanker(fitted.recommender, network, wide, self.n_ranked)
+
     def restore(self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]) -> "DeepRanker":
         """Build the recommender from its stored arrays.
 
         Raises:
             StorageError: the arrays are not those of these settings and this data set.
         """
-        own, of_retrieval, of_wide = (_named(prefix, arrays) for prefix in ("", _RETRIEVAL, _WIDE))
+        own, of_retrieval, of_wide = self._parts(arrays)
         retrieval = self.retrieval.restore(dataset, of_retrieval)
         wide = WideWeights.restore(of_wide, dataset.n_items)
+        return DeepRanker(retrieval, self._network(retrieval, dataset, own), wide, self.n_ranked)
+
+    def _parts(self, arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], ...]:
+        """Return the arrays of the network, of the retrieval and of the wide part."""
+        return tuple(_named(prefix, arrays) for prefix in ("", _RETRIEVAL, _WIDE))
+
+    def _network(
+        self,
+        retrieval: DotProductRecommender[Any],
+        dataset: Dataset,
+        arrays: Mapping[str, NDArray[Any]],
+    ) -> RankerNetwork:
+        """Build the network from its stored arrays."""
         network = RankerNetwork(retrieval.dimension, dataset, self.layers)
         try:
-            network.load_state_dict({name: torch.from_numpy(each) for name, each in own.items()})
+            load(network, arrays)
         except RuntimeError as error:
             raise StorageError(f"the arrays of the ranker do not fit: {error}") from error
-        return DeepRanker(retrieval, network, wide, self.n_ranked)
+        return network
 
 
 def composed(model: RecommenderConfig | None, ranker: DeepRankerConfig | None) -> RecommenderConfig:

@@ -19,6 +19,8 @@ from whyrec.data.wording import count, some
 from whyrec.errors import ArgumentError, StorageError
 from whyrec.models.event_coalitions import present_events
 from whyrec.models.game import check_coalitions
+from whyrec.models.loop import Run
+from whyrec.models.recommender import Before
 from whyrec.types import Float32Array, Float64Array, Int32Array
 
 _COMPARED = 256
@@ -43,6 +45,28 @@ class FactorsConfig:
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise ArgumentError(f"{name} must be a number above 0, not {value}")
+
+    def update(self, dataset: Dataset, before: Before) -> "Factors":
+        """Solve for more users by the same item factors.
+
+        Raises:
+            ArgumentError: an item is new, and has none.
+        """
+        new = dataset.items.ids[before.dataset.n_items :]
+        if new:
+            raise ArgumentError(
+                f"there are no factors of {count(len(new), 'item')}: {some(new)}; give "
+                "SDK.from_factors some that were learned with them"
+            )
+        return self.restore(dataset, before.arrays)
+
+    def refit(self, dataset: Dataset, before: Before, run: Run) -> "Factors":  # noqa: ARG002
+        """Do what `update` does: factors are learned elsewhere.
+
+        Raises:
+            ArgumentError: as of `update`.
+        """
+        return self.update(dataset, before)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]) -> "Factors":
         """Build the recommender from its stored arrays.

@@ -16,6 +16,8 @@ from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.errors import ArgumentError
 from whyrec.models.game import check_coalitions
+from whyrec.models.loop import Run
+from whyrec.models.recommender import Before
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 _MOST_ITEMS = 30_000
@@ -52,6 +54,14 @@ class EASEConfig:
             )
         matrix = interaction_matrix(dataset.interactions, dataset.n_items)
         return EASE(_ease_weights(matrix, self.l2), dataset.item_features)
+
+    def update(self, dataset: Dataset, before: Before) -> "EASE":  # noqa: ARG002
+        """Do what `fit` does: nothing is kept of before."""
+        return self.fit(dataset)
+
+    def refit(self, dataset: Dataset, before: Before, run: Run) -> "EASE":  # noqa: ARG002
+        """Do what `fit` does: nothing is kept of before."""
+        return self.fit(dataset)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "EASE":
         """Build the recommender from its stored arrays."""

@@ -11,6 +11,8 @@ from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.pairs import Pairs
 from whyrec.models.game import check_coalitions
+from whyrec.models.loop import Run
+from whyrec.models.recommender import Before
 from whyrec.types import Float32Array, Float64Array
 
 
@@ -22,6 +24,14 @@ class PopularityConfig:
         """Count the events of every item."""
         biases = log_popularity(dataset.interactions, dataset.n_items)
         return Popularity(biases, dataset.item_features)
+
+    def update(self, dataset: Dataset, before: Before) -> "Popularity":  # noqa: ARG002
+        """Do what `fit` does: nothing is kept of before."""
+        return self.fit(dataset)
+
+    def refit(self, dataset: Dataset, before: Before, run: Run) -> "Popularity":  # noqa: ARG002
+        """Do what `fit` does: nothing is kept of before."""
+        return self.fit(dataset)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "Popularity":
         """Build the recommender from its stored arrays."""

@@ -15,7 +15,8 @@ from whyrec.models.features import split_by_field, sum_features
 from whyrec.models.history_inputs import attribute_vectors
 from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.ranker_network import Keep, RankerNetwork
-from whyrec.models.recommender import DotProductRecommender, HeldOutFit
+from whyrec.models.recommender import Before, DotProductRecommender, HeldOutFit
+from whyrec.models.renewal import beginning, load
 from whyrec.models.targets import weights_of_kinds
 from whyrec.models.validation import Validation
 from whyrec.models.wide import WideModel, WideWeights
@@ -37,6 +38,12 @@ _STRENGTHS = (0.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1_024.0)
 _SURE = 1.0
 """Standard errors that a gain is above, or the order of the retrieval is kept."""
 
+_SIZES = ("spreads", "mean_score")
+"""What a network knows of the sizes of its inputs."""
+
+_AGAINST = 10.0
+"""So many times the ridge penalty of all weights does one pay for each time it was called wrong."""
+
 _SCALED_TO = 64
 """Users whose lists say of what size the inputs of the network are."""
 
@@ -45,7 +52,11 @@ _MOST_CELLS = 20_000_000
 
 
 def train(
-    fitted: HeldOutFit, dataset: Dataset, config: "DeepRankerConfig", run: Run
+    fitted: HeldOutFit,
+    dataset: Dataset,
+    config: "DeepRankerConfig",
+    run: Run,
+    before: Before | None = None,
 ) -> tuple[RankerNetwork, WideWeights]:
     """Choose how much the wide part counts, then train as long as held-out users are ranked better.
 
@@ -53,13 +64,20 @@ def train(
     events that the training of the retrieval held out, over the lists that it found without them.
     In the end the wide part is of all events.
 
+    Args:
+        fitted: the retrieval.
+        dataset: all events.
+        config: how to train.
+        run: what is told and kept on the way.
+        before: what to go on from, with the arrays of the network; None starts anew.
+
     Raises:
         TrainingError: the loss is no longer finite.
         StorageError: a checkpoint that cannot be made or read.
     """
     users = np.flatnonzero(np.diff(fitted.held_out.offsets) > 0)
     users = np.random.default_rng(config.seed).permutation(users)
-    training = _Training(fitted, config, run)
+    training = _Training(fitted, config, run, before)
     wide = training.choose_wide(users, dataset)
     if len(users):
         n_validating = min(int(config.validation_share * len(users)), _MOST)
@@ -146,8 +164,14 @@ class _KeptFeatures(nn.Module):
 class _Training:
     """The network while it learns."""
 
-    def __init__(self, fitted: HeldOutFit, config: "DeepRankerConfig", run: Run) -> None:
-        self._fitted, self._config, self._run = fitted, config, run
+    def __init__(
+        self,
+        fitted: HeldOutFit,
+        config: "DeepRankerConfig",
+        run: Run,
+        before: Before | None,
+    ) -> None:
+        self._fitted, self._config, self._run, self._before = fitted, config, run, before
         self._chance = Chance.of(config.seed)
         self.network = RankerNetwork(fitted.before.dimension, fitted.part, config.layers)
         self.network.start(self._chance.generator)
@@ -174,8 +198,21 @@ class _Training:
             _STRENGTHS, key=lambda each: self._ndcg(replace(lists, wide=each * lists.wide)).mean()
         )
         self._wide = self._wide.times(strength)
-        whole = WideWeights.of(dataset.interactions, dataset.n_items, model, n_weights)
+        whole = WideWeights.of(
+            dataset.interactions, dataset.n_items, model, n_weights, self._penalties(model.l2)
+        )
         return whole.times(strength)
+
+    def _penalties(self, l2: float) -> dict[tuple[int, int], float]:
+        """Return what the weights of the wide part pay for reasons that were called wrong."""
+        penalties: dict[tuple[int, int], float] = {}
+        if self._before is not None and self._before.wrong_weight:
+            for each in self._before.wrong_reasons:
+                for source in each.history:
+                    pair = source, each.item
+                    penalty = _AGAINST * l2 * self._before.wrong_weight
+                    penalties[pair] = penalties.get(pair, 0) + penalty
+        return penalties
 
     def run(self, learning: Int64Array, validating: Int64Array) -> None:
         """Train on the lists of some users, up to where those of others are ranked best."""
@@ -190,25 +227,41 @@ class _Training:
             loss=lambda step: self._draw_loss(step, learning),
             look=None,
             chance=(self._chance,),
-            identity=Identity(self._fitted.part, (config,), self._fitted.before.arrays()),
+            identity=Identity(
+                self._fitted.part,
+                (config,),
+                {**self._fitted.before.arrays(), **beginning(self._before)},
+            ),
         )
         pace = Pace(
             max_steps=config.max_steps,
             evaluate_every=config.evaluate_every,
             patience=config.patience,
         )
+        pace = pace.shortened() if beginning(self._before) else pace
         if not config.validation_share:
+            self._take_up()
             train_to_best(learner, pace, self._run)
             return
         held_out = self._whole_lists(validating)
         before = self._ndcg(held_out)
         if len(before) < _FEWEST:
             return
+        self._take_up()
         learner = replace(learner, look=lambda: Look(float(self._ndcg(held_out).mean())))
         train_to_best(learner, pace, self._run)
         gained = self._ndcg(held_out) - before
         if gained.mean() <= _SURE * gained.std() / len(gained) ** 0.5:
             nn.init.zeros_(network.output)
+
+    def _take_up(self) -> None:
+        """Go on from what was learned before, if anything was; the inputs are of sizes of now."""
+        arrays = beginning(self._before)
+        if arrays:
+            own = self.network.state_dict()
+            sizes = {name: own[name].clone() for name in _SIZES}
+            load(self.network, arrays)
+            self.network.load_state_dict(sizes, strict=False)
 
     def _draw_loss(self, step: int, learning: Int64Array) -> torch.Tensor:
         """Draw users, with parts of what is known of them, and return the loss of their lists."""

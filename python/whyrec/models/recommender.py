@@ -12,6 +12,8 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.pairs import Pairs
+from whyrec.data.wrong_reasons import WrongReason
+from whyrec.errors import ArgumentError
 from whyrec.models.loop import Chance, Run
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
@@ -290,12 +292,75 @@ class RestorableConfig(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Before:
+    """What a training begins with: a recommender, as it was fitted on fewer events.
+
+    And what users have said since of its reasons.
+    """
+
+    dataset: Dataset
+    """What it was fitted on. Its users and items are the first ones of the larger data set."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    """All that it has learned; none where training is to begin anew."""
+
+    wrong_reasons: tuple[WrongReason, ...] = ()
+    """What users have called wrong since, in the indices of the larger data set."""
+
+    wrong_weight: float = 0.0
+    """How strongly contributions of that are penalised in training."""
+
+
+@runtime_checkable
+class RenewableConfig(RestorableConfig, Protocol):
+    """The settings of a recommender that can go on from what it has learned.
+
+    In the larger data set the users and items of the smaller one come first, in their order, and
+    fields and kinds of event are the same.
+    """
+
+    def update(self, dataset: Dataset, before: Before) -> Recommender:
+        """Build the recommender over a larger data set; nothing is trained in steps.
+
+        With the same data set it is the same, bit for bit.
+
+        Raises:
+            ArgumentError: it cannot be built over these items.
+        """
+        ...
+
+    def refit(self, dataset: Dataset, before: Before, run: Run) -> Recommender:
+        """Train on a larger data set, from what was learned before on.
+
+        Raises:
+            ArgumentError: as of `update`.
+            TrainingError: training that cannot go on.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        ...
+
+
 class RecommenderConfig(RestorableConfig, Protocol):
     """The settings of one kind of recommender, which also fit it."""
 
     def fit(self, dataset: Dataset, *, progress: bool = True) -> Recommender:
         """Train on all events of a data set."""
         ...
+
+
+def renewable(config: RestorableConfig) -> RenewableConfig:
+    """Return settings as those of a recommender that can go on, or say that it cannot.
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    if not isinstance(config, RenewableConfig):
+        raise ArgumentError(
+            f"{type(config).__name__} has no update(dataset, before) and no refit(dataset, before, "
+            "run), see whyrec.models.recommender.RenewableConfig; fit anew by SDK.fit"
+        )
+    return config
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,8 +388,20 @@ class RetrievalConfig(RecommenderConfig, Protocol):
         """How much an event of each kind weighs as a target; 1 if not named."""
         ...
 
-    def train_held_out(self, dataset: Dataset, run: Run) -> HeldOutFit:
-        """Do what `train` does, and give beside it the recommender without the held-out events."""
+    def train_held_out(
+        self, dataset: Dataset, run: Run, before: Before | None = None
+    ) -> HeldOutFit:
+        """Do what `train` does, and give beside it the recommender without the held-out events.
+
+        Args:
+            dataset: all events.
+            run: where, and what is told and kept on the way.
+            before: what to go on from; None starts anew.
+        """
+        ...
+
+    def update(self, dataset: Dataset, before: Before) -> DotProductRecommender[Any]:
+        """Build the recommender over a larger data set, see `RenewableConfig`."""
         ...
 
     def restore(

@@ -19,7 +19,8 @@ from whyrec.models.event_coalitions import present_events
 from whyrec.models.game import check_coalitions
 from whyrec.models.given import check_the_same, finite_floats
 from whyrec.models.linear import EASEConfig
-from whyrec.models.recommender import Recommender, RecommenderConfig
+from whyrec.models.loop import Run
+from whyrec.models.recommender import Before, Recommender, RecommenderConfig, renewable
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array, Int32Array
 
@@ -87,6 +88,24 @@ class ScoredBy:
         scored = Scored(self, self.retrieval.fit(dataset, progress=progress), dataset)
         scored.probe(dataset)
         return scored
+
+    def update(self, dataset: Dataset, before: Before) -> "Scored":
+        """Update what finds the items; the function is asked as before.
+
+        Raises:
+            ArgumentError: what finds the items cannot be updated.
+        """
+        return Scored(self, renewable(self.retrieval).update(dataset, before), dataset)
+
+    def refit(self, dataset: Dataset, before: Before, run: Run) -> "Scored":
+        """Refit what finds the items; the function is asked as before.
+
+        Raises:
+            ArgumentError: what finds the items cannot be fitted again.
+            TrainingError: training that cannot go on.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        return Scored(self, renewable(self.retrieval).refit(dataset, before, run), dataset)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, NDArray[Any]]) -> "Scored":
         """Build the recommender from its stored arrays; the function is not asked."""

@@ -20,7 +20,8 @@ from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
 from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
-from whyrec.models.recommender import HeldOutFit
+from whyrec.models.recommender import Before, HeldOutFit
+from whyrec.models.renewal import with_new_items
 from whyrec.models.sequence_encoder import Memory, SequenceEncoder
 from whyrec.models.sequence_inputs import LaidHistories, Recency
 from whyrec.models.sequence_training import train
@@ -158,20 +159,39 @@ class SequenceConfig:
         learned = train(dataset, self, run)
         return Sequence(learned.with_events(dataset), dataset.item_features)
 
-    def train_held_out(self, dataset: Dataset, run: Run) -> HeldOutFit:
+    def train_held_out(
+        self, dataset: Dataset, run: Run, before: Before | None = None
+    ) -> HeldOutFit:
         """Do what `train` does, and give beside it the recommender without the held-out events.
+
+        With what was learned before, do what `refit` does.
 
         Raises:
             ArgumentError: as of `fit`.
             TrainingError: as of `fit`.
             StorageError: a checkpoint that cannot be made or read.
         """
-        learned = train(dataset, self, run)
+        learned = train(dataset, self, run, before=before)
         whole, part = (
             Sequence(learned.with_events(each), dataset.item_features)
             for each in (dataset, learned.part)
         )
         return HeldOutFit(whole, part, learned.part, learned.held_out)
+
+    def update(self, dataset: Dataset, before: Before) -> "Sequence":
+        """Build the recommender over a larger data set; new items are scored by their features."""
+        return self.restore(dataset, with_new_items(before.arrays, dataset.n_items))
+
+    def refit(self, dataset: Dataset, before: Before, run: Run) -> "Sequence":
+        """Do what `train` does, from what was learned before on, in half as many steps at most.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        learned = train(dataset, self, run, before=before)
+        return Sequence(learned.with_events(dataset), dataset.item_features)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "Sequence":
         """Build the recommender from its stored arrays.

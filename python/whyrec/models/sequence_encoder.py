@@ -62,6 +62,7 @@ class SequenceEncoder(nn.Module):
     comes later makes the reading causal: in training it is done at many places of a history.
     """
 
+    started_from: torch.Tensor
     value_mean: torch.Tensor
     value_spread: torch.Tensor
 
@@ -88,6 +89,7 @@ class SequenceEncoder(nn.Module):
         self.output = _zeros(dimension, dimension)
         self.log_scale = _zeros()
         mean, spread = value_statistics(dataset)
+        self.register_buffer("started_from", torch.zeros(2))
         self.register_buffer("value_mean", mean)
         self.register_buffer("value_spread", spread)
 

@@ -11,9 +11,11 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
 from whyrec.models.popularity import log_popularity
+from whyrec.models.recommender import Before
+from whyrec.models.renewal import beginning
 from whyrec.models.sequence_encoder import SequenceEncoder
 from whyrec.models.sequence_lessons import Lesson, cut
-from whyrec.models.start import Factors, Learned, LinearModel
+from whyrec.models.start import Factors, Learned, LinearModel, take_up
 from whyrec.models.targets import sampled_losses, weights_of_kinds, whole_losses
 from whyrec.models.validation import Calibration, Validation, hold_out_last
 from whyrec.types import Int64Array
@@ -31,19 +33,28 @@ _MOST_PLACES = 1 << 17
 """Places of the histories that are read at a time, if there is more than one."""
 
 
-def train(dataset: Dataset, config: "SequenceConfig", run: Run) -> Learned[SequenceEncoder]:
+def train(
+    dataset: Dataset, config: "SequenceConfig", run: Run, before: Before | None = None
+) -> Learned[SequenceEncoder]:
     """Train as long as held-out last events are ranked better.
 
     As with the two-tower network, vectors of items start as the factors of a linear model of the
     events that are not held out, and what is learned is added to those of all events in the end.
 
+    Args:
+        dataset: all events.
+        config: how to train.
+        run: where, and what is told and kept on the way.
+        before: what to go on from; None starts anew.
+
     Raises:
         ArgumentError: kind_weights names a kind of event that there is not.
         TrainingError: the loss is no longer finite.
     """
+    before = before if before and before.arrays else None
     part, validation = hold_out_last(dataset, config.validation_share, config.seed, run.device)
     model = LinearModel.chosen(part, validation, config)
-    training = _Training(part, model, config, run)
+    training = _Training(part, model, config, run, before)
     share = training.run(validation)
     prior_scale = share * training.calibration.prior
     return Learned(training.encoder.cpu(), part, validation, model, training.factors, prior_scale)
@@ -53,18 +64,24 @@ class _Training:
     """The encoder while it learns: its tables hold what is added to the factors."""
 
     def __init__(
-        self, dataset: Dataset, model: LinearModel, config: "SequenceConfig", run: Run
+        self,
+        dataset: Dataset,
+        model: LinearModel,
+        config: "SequenceConfig",
+        run: Run,
+        before: Before | None,
     ) -> None:
-        self._dataset, self._config, self._run = dataset, config, run
+        self._dataset, self._config, self._run, self._before = dataset, config, run, before
         self._kind_weights = weights_of_kinds(dataset, config.kind_weights).to(run.device)
         self._chance = Chance.of(config.seed)
         self.encoder = SequenceEncoder(
             dataset, config.dimension, config.heads, config.hidden, config.n_blocks
         )
         self.encoder.start(self._chance.generator)
+        axes = None if before is None else take_up(self.encoder, dataset, before, config.seed)
         self.encoder.biases.requires_grad_(False)  # popularity is given in training
         self.encoder.to(run.device)
-        self.factors = Factors.of(dataset, dataset.interactions, model).to(run.device)
+        self.factors = Factors.of(dataset, dataset.interactions, model, axes).to(run.device)
         self.calibration = Calibration()
         self._popularity = log_popularity(dataset.interactions, dataset.n_items)
         self._users = np.flatnonzero(np.diff(dataset.interactions.offsets) > 0)
@@ -90,7 +107,7 @@ class _Training:
             loss=lambda _: self._draw_loss(),
             look=None if validation is None else lambda: self._look(validation),
             chance=(self._chance,),
-            identity=Identity(self._dataset, (config,)),
+            identity=Identity(self._dataset, (config,), beginning(self._before)),
             mixed_precision=self._run.mixed_precision,
         )
         pace = Pace(
@@ -99,7 +116,7 @@ class _Training:
             patience=config.patience,
             cosine=True,
         )
-        return train_to_best(learner, pace, self._run)
+        return train_to_best(learner, pace if self._before is None else pace.shortened(), self._run)
 
     def _look(self, validation: Validation) -> Look:
         """Return the NDCG@10 of the held-out events, and the share of the prior that gives it."""

@@ -1,13 +1,15 @@
 """Where training starts: the factors of a linear model, split into features and identity."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import scipy.linalg
 import torch
+from numpy.typing import NDArray
 
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories, Interactions
@@ -19,12 +21,20 @@ from whyrec.models.linear import (
     stacked_matrix,
 )
 from whyrec.models.popularity import log_popularity
+from whyrec.models.recommender import Before
+from whyrec.models.renewal import load, with_new_items
 from whyrec.models.towers import ItemTable
 from whyrec.models.validation import Validation
 from whyrec.types import BoolArray, Float32Array, Int64Array
 
 _FEATURE_L2 = 10.0
 """Strength of the ridge penalty, in items, on what features predict of an item."""
+
+_STARTED_FROM = "started_from"
+"""The name of the array that tells the linear model which vectors of items started from."""
+
+_CHOSEN_ANEW = ("biases.", "log_scale", "value_", _STARTED_FROM)
+"""What the names of those arrays begin with that are no starting point of another training."""
 
 _L2 = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1_600.0)
 _USUAL_L2 = 200.0
@@ -128,17 +138,23 @@ class Factors:
         dataset: Dataset,
         interactions: Interactions,
         model: LinearModel,
-        like: "Factors | None" = None,
+        like: Float32Array | None = None,
     ) -> "Factors":
-        """Factorise the interactions, in the coordinates of other factors if there are any.
+        """Factorise the interactions, on the axes of other event vectors if there are any.
 
         A rotation changes no product of two vectors, so it can bring the axes of two factorisations
         together as far as they agree (orthogonal Procrustes).
+
+        Args:
+            dataset: whose items and features they are.
+            interactions: of its users.
+            model: what is factorised.
+            like: float32 [n, dimension], event vectors of the first n items.
         """
         directions = model.leading_directions(interactions, dataset.n_items)
         inward, outward = directions.ease_factors(model.dimension, model.l2)
         if like is not None:
-            rotation, _ = scipy.linalg.orthogonal_procrustes(inward, like.inward)
+            rotation, _ = scipy.linalg.orthogonal_procrustes(inward[: len(like)], like)
             inward, outward = inward @ rotation, outward @ rotation
         has_events = np.bincount(interactions.items, minlength=dataset.n_items) > 0
         return cls(
@@ -182,6 +198,12 @@ class ItemTables(Protocol):
     events: ItemTable
     items: ItemTable
     biases: ItemTable
+    started_from: torch.Tensor
+    """float32 [2]: penalty and windows of the linear model that the tables started from."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return all parameters and buffers, by name."""
+        ...
 
 
 N = TypeVar("N", bound=ItemTables)
@@ -220,7 +242,7 @@ class Learned(Generic[N]):
         Args:
             dataset: all events, or the part again.
         """
-        factors = Factors.of(dataset, dataset.interactions, self.model, like=self.factors)
+        factors = Factors.of(dataset, dataset.interactions, self.model, like=self.factors.inward)
         popularity = log_popularity(dataset.interactions, dataset.n_items)
         prior = (popularity - popularity.mean()) * np.float32(self.prior_scale)
         biases = split_by_features(dataset, prior[:, None], popularity > 0)
@@ -230,4 +252,50 @@ class Learned(Generic[N]):
             for table, start in zip(tables, (factors.events, factors.items, biases), strict=True):
                 table.identity.add_(start.identity)
                 table.of_features.add_(start.of_features)
+            network.started_from.copy_(torch.tensor([self.model.l2, self.model.windows]))
         return network
+
+
+def take_up(network: ItemTables, dataset: Dataset, before: Before, seed: int) -> Float32Array:
+    """Give a new network what an earlier one has learned, and return the axes that it has.
+
+    The tables get what was added to the factors of the events of then, which are made again to tell
+    it. A new item begins with nothing added. What training chooses by all events anew, biases and
+    scale, stays as it is, and so do the statistics of the events.
+
+    Args:
+        network: as it is made, over all items.
+        dataset: whose items these are.
+        before: the earlier one, and what it was fitted on.
+        seed: of the factors.
+
+    Returns:
+        float32 [n_items_then, dimension]: its event vectors, which the new factors are turned to.
+    """
+    old, arrays = before.dataset, before.arrays
+    events, items = (_table(name, arrays) for name in ("events", "items"))
+    with torch.no_grad():
+        axes: Float32Array = events(old.item_features).numpy()
+        l2, windows = arrays[_STARTED_FROM].tolist()
+        model = LinearModel(dimension=axes.shape[1], l2=float(l2), windows=bool(windows), seed=seed)
+        factors = Factors.of(old, old.interactions, model, like=axes)
+        learned = dict(arrays)
+        for name, table, start in (
+            ("events", events, factors.events),
+            ("items", items, factors.items),
+        ):
+            learned[f"{name}.identity"] = (table.identity - start.identity).numpy()
+            learned[f"{name}.of_features"] = (table.of_features - start.of_features).numpy()
+        learned = with_new_items(learned, dataset.n_items)
+        for name, each in network.state_dict().items():
+            if not name.startswith(_CHOSEN_ANEW):
+                each.copy_(torch.tensor(learned[name]))
+    return axes
+
+
+def _table(name: str, arrays: Mapping[str, NDArray[Any]]) -> ItemTable:
+    """Return a table of items as it was stored."""
+    identity, of_features = arrays[f"{name}.identity"], arrays[f"{name}.of_features"]
+    table = ItemTable(len(identity), len(of_features), identity.shape[1])
+    load(table, {"identity": identity, "of_features": of_features})
+    return table.requires_grad_(False)

@@ -91,6 +91,7 @@ class Towers(nn.Module):
     residual being a network with one hidden layer. All parameters are made as zeros.
     """
 
+    started_from: torch.Tensor
     value_mean: torch.Tensor
     value_scale: torch.Tensor
 
@@ -113,6 +114,7 @@ class Towers(nn.Module):
         self.output_weight = _zeros(hidden, dimension)
         self.output_bias = _zeros(dimension)
         mean, spread = value_statistics(dataset)
+        self.register_buffer("started_from", torch.zeros(2))
         self.register_buffer("value_mean", mean)
         self.register_buffer("value_scale", spread)
 

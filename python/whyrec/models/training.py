@@ -14,9 +14,11 @@ from whyrec.data.features import Features
 from whyrec.data.interactions import Histories, Interactions
 from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
+from whyrec.models.penalty import Penalty
 from whyrec.models.popularity import log_popularity
-from whyrec.models.recommender import Companion, DifferentiableRecommender
-from whyrec.models.start import Factors, Learned, LinearModel
+from whyrec.models.recommender import Before, Companion, DifferentiableRecommender
+from whyrec.models.renewal import beginning
+from whyrec.models.start import Factors, Learned, LinearModel, take_up
 from whyrec.models.targets import sampled_losses, weights_of_kinds, whole_losses
 from whyrec.models.towers import ItemVectors, SummedVectors, Towers
 from whyrec.models.validation import Calibration, Validation, hold_out
@@ -39,7 +41,11 @@ class Beside:
 
 
 def train(
-    dataset: Dataset, config: "TwoTowerConfig", run: Run, beside: Beside | None = None
+    dataset: Dataset,
+    config: "TwoTowerConfig",
+    run: Run,
+    beside: Beside | None = None,
+    before: Before | None = None,
 ) -> Learned[Towers]:
     """Train as long as held-out events are ranked better.
 
@@ -47,13 +53,21 @@ def train(
     of. So the events of each user are dealt to parts (`config.folds`), and a part is foretold from
     factors that the others made. What is learned is added to the factors of all events in the end.
 
+    Args:
+        dataset: all events.
+        config: how to train.
+        run: where, and what is told and kept on the way.
+        beside: what learns in the same steps.
+        before: what to go on from; None starts anew.
+
     Raises:
         ArgumentError: kind_weights names a kind of event that there is not.
         TrainingError: the loss is no longer finite.
     """
+    before = before if before and before.arrays else None
     part, validation = hold_out(dataset, config.validation_share, config.seed, run.device)
     model = LinearModel.chosen(part, validation, config)
-    training = _Training(part, model, config, run, beside)
+    training = _Training(part, model, config, run, beside, before)
     share = training.run(validation)
     prior_scale = share * training.calibration.prior
     return Learned(training.towers.cpu(), part, validation, model, training.whole, prior_scale)
@@ -69,26 +83,32 @@ class _Training:
         config: "TwoTowerConfig",
         run: Run,
         beside: Beside | None,
+        before: Before | None,
     ) -> None:
         self._dataset, self._config, self._run, self._beside = dataset, config, run, beside
+        self._before = before
         self._kind_weights = weights_of_kinds(dataset, config.kind_weights).to(run.device)
         self._chance = Chance.of(config.seed)
         self.towers = Towers(dataset, config.dimension, config.heads, config.hidden)
         with torch.no_grad():
             spread = config.dimension**-0.5
             self.towers.hidden_weight.normal_(0, spread, generator=self._chance.generator)
+        axes = take_up(self.towers, dataset, before, config.seed) if before else None
         self.towers.biases.requires_grad_(False)  # popularity is given in training
         self.towers.to(run.device)
         self.calibration = Calibration()
         self._popularity = log_popularity(dataset.interactions, dataset.n_items)
-        self.whole = Factors.of(dataset, dataset.interactions, model).to(run.device)
+        self.whole = Factors.of(dataset, dataset.interactions, model, axes).to(run.device)
         self._fold_of_event = deal(dataset.interactions, config.folds, self._chance.random)
         users = dataset.interactions.users()
         folds = range(self._fold_of_event.max(initial=0) + 1)
         self._users = [np.unique(users[self._fold_of_event == fold]) for fold in folds]
         self._folds = [
             Factors.of(
-                dataset, dataset.interactions.only(self._fold_of_event != fold), model, self.whole
+                dataset,
+                dataset.interactions.only(self._fold_of_event != fold),
+                model,
+                self.whole.inward,
             ).to(run.device)
             for fold in tqdm(folds, "recommender, factors", disable=not run.progress)
         ]
@@ -112,7 +132,7 @@ class _Training:
             loss=self._draw_loss,
             look=None if validation is None else lambda: self._look(validation),
             chance=(self._chance,),
-            identity=Identity(self._dataset, (config,)),
+            identity=Identity(self._dataset, (config,), beginning(self._before)),
             mixed_precision=self._run.mixed_precision,
         )
         if self._beside is not None:
@@ -120,11 +140,17 @@ class _Training:
         pace = Pace(
             max_steps=n_steps, evaluate_every=config.evaluate_every, patience=config.patience
         )
-        return train_to_best(learner, pace, self._run)
+        return train_to_best(learner, pace if self._before is None else pace.shortened(), self._run)
 
     def _look(self, validation: Validation) -> Look:
-        """Return the NDCG@10 of the held-out events, and the share of the prior that gives it."""
-        return Look(*validation.best_ndcg(validation.scores(self._scores), self._prior))
+        """Return the NDCG@10 of the held-out events, and the share of the prior that gives it.
+
+        With a penalty it counts for less where much is left of what was called wrong.
+        """
+        ndcg, share = validation.best_ndcg(validation.scores(self._scores), self._prior)
+        if self._beside is not None and isinstance(self._beside.companion, Penalty):
+            ndcg *= self._beside.companion.worth(self._recommender(self._beside, self.whole))
+        return Look(ndcg, share)
 
     def _with_companion(self, learner: Learner, beside: Beside) -> Learner:
         """Let what is beside the towers learn in their steps, and be kept with them."""

@@ -20,7 +20,9 @@ from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
 from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
-from whyrec.models.recommender import Companion, HeldOutFit
+from whyrec.models.penalty import Penalty, PenaltyConfig
+from whyrec.models.recommender import Before, Companion, HeldOutFit
+from whyrec.models.renewal import with_new_items
 from whyrec.models.start import check_l2
 from whyrec.models.targets import check_kind_weights
 from whyrec.models.towers import ItemVectors, Towers
@@ -138,15 +140,20 @@ class TwoTowerConfig:
         learned = train(dataset, self, run)
         return TwoTower(learned.with_events(dataset), dataset.item_features)
 
-    def train_held_out(self, dataset: Dataset, run: Run) -> HeldOutFit:
+    def train_held_out(
+        self, dataset: Dataset, run: Run, before: Before | None = None
+    ) -> HeldOutFit:
         """Do what `train` does, and give beside it the recommender without the held-out events.
+
+        With what was learned before, do what `refit` does.
 
         Raises:
             ArgumentError: as of `fit`.
             TrainingError: as of `fit`.
             StorageError: a checkpoint that cannot be made or read.
         """
-        learned = train(dataset, self, run)
+        run, beside = self._beside(dataset, run, before)
+        learned = train(dataset, self, run, beside, before)
         whole, part = (
             TwoTower(learned.with_events(each), dataset.item_features)
             for each in (dataset, learned.part)
@@ -164,6 +171,32 @@ class TwoTowerConfig:
         beside = Beside(companion, TwoTower.learning)
         learned = train(dataset, self, run.on_cpu("a recommender with a companion"), beside)
         return TwoTower(learned.with_events(dataset), dataset.item_features)
+
+    def update(self, dataset: Dataset, before: Before) -> "TwoTower":
+        """Build the recommender over a larger data set; new items are scored by their features."""
+        return self.restore(dataset, with_new_items(before.arrays, dataset.n_items))
+
+    def refit(self, dataset: Dataset, before: Before, run: Run) -> "TwoTower":
+        """Do what `train` does, from what was learned before on, in half as many steps at most.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            TrainingError: as of `fit`.
+            StorageError: a checkpoint that cannot be made or read.
+        """
+        run, beside = self._beside(dataset, run, before)
+        learned = train(dataset, self, run, beside, before)
+        return TwoTower(learned.with_events(dataset), dataset.item_features)
+
+    def _beside(
+        self, dataset: Dataset, run: Run, before: Before | None
+    ) -> tuple[Run, Beside | None]:
+        """Return the penalty for reasons that were called wrong, and where to train with it."""
+        if before is None or not (before.wrong_weight and before.wrong_reasons):
+            return run, None
+        config = PenaltyConfig(before.wrong_weight, before.wrong_reasons, self.seed)
+        beside = Beside(Penalty(dataset, config), TwoTower.learning)
+        return run.on_cpu("a recommender with a penalty for wrong reasons"), beside
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "TwoTower":
         """Build the recommender from its stored arrays.

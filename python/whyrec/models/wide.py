@@ -1,9 +1,9 @@
 """The wide part: the weights between items of a linear model, exact for each event."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.linalg
@@ -35,6 +35,11 @@ _CELLS = 4_000_000
 
 _L2 = (10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 _NAMES = "items", "offsets", "columns", "weights"
+_SOLVED, _PENALTIES = "solved", "penalties"
+
+
+Penalties: TypeAlias = Mapping[tuple[int, int], float]
+"""By item of the history and scored item: a ridge penalty of one weight, in events."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,10 +60,41 @@ class WideModel:
         for windows in (True, False):
             gram = _gram(part.interactions, part.n_items, kept, windows)
             for l2 in _L2:
-                score = partial(_scores, kept, _solve(gram, l2), part.n_items)
+                score = partial(_scores, kept, _solve(gram, l2, kept, {}), part.n_items)
                 models.append(cls(l2=l2, windows=windows))
                 ndcgs.append(validation.ndcg(validation.scores(score)))
         return models[int(np.argmax(ndcgs))]
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What weights came from, so that they can be solved for again with other events."""
+
+    model: WideModel
+
+    penalties: Penalties
+
+    strength: float = 1.0
+    """What they were multiplied by."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return model and strength, float64 [3], and the penalties, float64 [n, 3]."""
+        penalties = [(*pair, each) for pair, each in self.penalties.items()]
+        return {
+            _SOLVED: np.array([self.model.l2, self.model.windows, self.strength]),
+            _PENALTIES: np.array(penalties, np.float64).reshape(-1, 3),
+        }
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> "Solved | None":
+        """Build what `arrays` has told, if it has."""
+        if _SOLVED not in arrays:
+            return None
+        l2, windows, strength = arrays[_SOLVED].tolist()
+        penalties = {
+            (int(source), int(target)): each for source, target, each in arrays[_PENALTIES].tolist()
+        }
+        return cls(WideModel(l2=l2, windows=bool(windows)), penalties, strength)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,29 +143,55 @@ class WideWeights:
     Embarrassingly Shallow Autoencoders for Sparse Data (WWW 2019).
     """
 
-    def __init__(self, items: Int32Array, weights: scipy.sparse.csr_matrix, n_items: int) -> None:
+    def __init__(
+        self,
+        items: Int32Array,
+        weights: scipy.sparse.csr_matrix,
+        n_items: int,
+        solved: Solved | None = None,
+    ) -> None:
         self.n_items = n_items
+        self.solved = solved
+        """What the weights came from; None where there are none."""
         self.items = items
         """int32, rising: those that have weights."""
         self._weights = weights
 
     @classmethod
     def of(
-        cls, interactions: Interactions, n_items: int, model: WideModel, most: int
+        cls,
+        interactions: Interactions,
+        n_items: int,
+        model: WideModel,
+        most: int,
+        penalties: Penalties | None = None,
     ) -> "WideWeights":
         """Solve for the weights, and keep the most of them that count for most.
+
+        Some may have a ridge penalty of their own, beside that of all: {(from, to): in events}.
 
         A weight from an item that n users chose is in n of their scores, so it counts by
         weight² · n: what leaving it out adds to the squared error of all scores together.
         """
         items = _most_popular(interactions, n_items, _MOST_ITEMS)
-        dense = _solve(_gram(interactions, n_items, items, model.windows), model.l2)
+        dense = _solve(
+            _gram(interactions, n_items, items, model.windows), model.l2, items, penalties or {}
+        )
         if dense.size > most:
             n_users = interaction_matrix(interactions, n_items)[:, items].sum(0)
             counts_for = np.abs(dense) * np.sqrt(np.asarray(n_users, np.float32)).T
             left_out = np.partition(counts_for, dense.size - most - 1, axis=None)
             dense[counts_for <= left_out[dense.size - most - 1]] = 0
-        return cls(items, scipy.sparse.csr_matrix(dense), n_items)
+        solved = Solved(model, penalties or {})
+        return cls(items, scipy.sparse.csr_matrix(dense), n_items, solved)
+
+    def solved_again(self, interactions: Interactions, n_items: int, most: int) -> "WideWeights":
+        """Solve for the same with other events, perhaps of more items."""
+        if self.solved is None:
+            return self.nothing(n_items)
+        model, penalties = self.solved.model, self.solved.penalties
+        again = WideWeights.of(interactions, n_items, model, most, penalties)
+        return again.times(self.solved.strength)
 
     @classmethod
     def nothing(cls, n_items: int) -> "WideWeights":
@@ -142,7 +204,10 @@ class WideWeights:
         """Return all weights times a number; times 0 there is nothing."""
         if not strength:
             return self.nothing(self.n_items)
-        return WideWeights(self.items, self._weights * np.float32(strength), self.n_items)
+        of = self.solved
+        solved = None if of is None else replace(of, strength=of.strength * strength)
+        weights = self._weights * np.float32(strength)
+        return WideWeights(self.items, weights, self.n_items, solved)
 
     def scores(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, n_weighted]: the sums for all `items`, in logits."""
@@ -200,17 +265,21 @@ class WideWeights:
         return HistoryWeights(torch.from_numpy(weights), torch.from_numpy(before), most_alike)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return items, int32, and their weights as rows of columns, int32, with offsets, int64."""
+        """Return items, int32, their weights as rows of columns, int32, with offsets, int64, and
+        what was solved for.
+        """
         of = self._weights
         arrays = self.items, of.indptr.astype(np.int64), of.indices.astype(np.int32), of.data
-        return dict(zip(_NAMES, arrays, strict=True))
+        solved = {} if self.solved is None else self.solved.arrays()
+        return dict(zip(_NAMES, arrays, strict=True)) | solved
 
     @classmethod
     def restore(cls, arrays: Mapping[str, NDArray[Any]], n_items: int) -> "WideWeights":
         """Build what `arrays` has told."""
         items, offsets, columns, weights = (arrays[name] for name in _NAMES)
         shape = (len(items), len(items))
-        return cls(items, scipy.sparse.csr_matrix((weights, columns, offsets), shape), n_items)
+        matrix = scipy.sparse.csr_matrix((weights, columns, offsets), shape)
+        return cls(items, matrix, n_items, Solved.restore(arrays))
 
     @cached_property
     def _offsets(self) -> Int64Array:
@@ -250,8 +319,11 @@ def _gram(
     return gram
 
 
-def _solve(gram: Float32Array, l2: float) -> Float32Array:
-    """Return −P_ji / P_ii with P = (gram + λ)⁻¹, and a diagonal of 0."""
+def _solve(gram: Float32Array, l2: float, items: Int32Array, penalties: Penalties) -> Float32Array:
+    """Return −P_ji / P_ii with P = (gram + λ)⁻¹, and a diagonal of 0.
+
+    A column with penalties of its own has P = (gram + λ + D)⁻¹, by the formula of Woodbury.
+    """
     if not len(gram):
         return gram.copy()
     matrix = gram.copy(order="F")
@@ -260,6 +332,16 @@ def _solve(gram: Float32Array, l2: float) -> Float32Array:
     inverse, _ = scipy.linalg.lapack.spotri(factor, overwrite_c=True)
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
     weights = inverse / -np.diag(inverse)
+    place_of = {item: place for place, item in enumerate(items.tolist())}
+    of_column: dict[int, dict[int, float]] = {}
+    for (source, target), penalty in penalties.items():
+        if source in place_of and target in place_of and source != target:
+            of_column.setdefault(place_of[target], {})[place_of[source]] = penalty
+    for column, of_row in of_column.items():
+        rows, own = list(of_row), np.diag(1 / np.array([*of_row.values()], np.float64))
+        block = own + inverse[np.ix_(rows, rows)]
+        less = inverse[:, rows] @ np.linalg.solve(block, inverse[rows, column])
+        weights[:, column] = (inverse[:, column] - less) / -(inverse[column, column] - less[column])
     np.fill_diagonal(weights, 0)
     return np.ascontiguousarray(weights, np.float32)
 

@@ -18,6 +18,8 @@ from whyrec.errors import ArgumentError, StorageError
 from whyrec.models.event_coalitions import present_events
 from whyrec.models.game import check_coalitions
 from whyrec.models.given import SAME, asked, check_the_same, distance, finite_floats
+from whyrec.models.loop import Run
+from whyrec.models.recommender import Before
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array, Int64Array
 
@@ -86,6 +88,24 @@ class WrappedConfig:
             ModelError: the model does not keep to its protocol.
         """
         return Wrapped(self, dataset)
+
+    def update(self, dataset: Dataset, before: Before) -> "Wrapped":  # noqa: ARG002
+        """Wrap the model over a larger data set, all of whose items it has to know.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            ModelError: as of `fit`.
+        """
+        return Wrapped(self, dataset)
+
+    def refit(self, dataset: Dataset, before: Before, run: Run) -> "Wrapped":  # noqa: ARG002
+        """Do what `update` does: the model is trained elsewhere.
+
+        Raises:
+            ArgumentError: as of `fit`.
+            ModelError: as of `fit`.
+        """
+        return self.update(dataset, before)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "Wrapped":
         """Wrap the model, and see that it is the one that the arrays are of.

@@ -4,7 +4,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, pi
 from typing import Any
 
@@ -77,6 +77,10 @@ class Pace:
 
     cosine: bool = False
     """Whether the learning rates rise at first and then fall to zero along a cosine."""
+
+    def shortened(self) -> "Pace":
+        """Return half as many steps at most, and half the patience, for what has learned before."""
+        return replace(self, max_steps=(self.max_steps + 1) // 2, patience=(self.patience + 1) // 2)
 
 
 def train_to_best(learner: Learner, pace: Pace, run: Run) -> float:
