@@ -18,6 +18,7 @@ from whyrec.models import (
     TwoTower,
     TwoTowerConfig,
 )
+from whyrec.models.wide import WideModel, WideWeights
 
 # The same examples in every run, however slow the machine; `make test-slow` looks for new ones.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -145,6 +146,17 @@ def ranker_config(tower_config: TwoTowerConfig) -> DeepRankerConfig:
 @pytest.fixture(scope="session")
 def ranker(shop: Dataset, ranker_config: DeepRankerConfig) -> DeepRanker:
     return ranker_config.fit(shop, progress=False)
+
+
+@pytest.fixture(scope="session")
+def wide_ranker(shop: Dataset, ranker_config: DeepRankerConfig, ranker: DeepRanker) -> DeepRanker:
+    """The same with a wide part, which decides much of its order."""
+    model = WideModel(l2=1.0, windows=False)
+    wide = WideWeights.of(shop.interactions, shop.n_items, model, 400).times(8.0)
+    arrays = {f"wide.{name}": each for name, each in wide.arrays().items()}
+    found = ranker_config.restore(shop, {**ranker.arrays(), **arrays})
+    assert len(found.wide_items) > len(ranker.wide_items)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import numpy as np
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.models.recommender import Recommender, TwoStageRecommender
-from whyrec.ranking import Candidates, ItemIndex, Ranking
+from whyrec.ranking import Candidates, Filters, ItemIndex, Ranking, retrieve
 from whyrec.types import Float64Array
 
 
@@ -21,14 +21,11 @@ def best_unseen(
 
 
 def top_unseen(recommender: Recommender, histories: Histories, k: int) -> Ranking:
-    """Rank the best items of each row that are not in its history, by both stages if there are two.
-
-    The second stage ranks k items at least, as in an answer.
-    """
+    """Rank the best items of each row that are not in its history, as an answer of the SDK does."""
     index = ItemIndex(recommender.item_vectors(), recommender.item_biases())
-    seen = Candidates(histories.items, histories.offsets)
+    filters = Filters(Candidates(histories.items, histories.offsets))
     queries = recommender.query_vectors(histories)
     if not isinstance(recommender, TwoStageRecommender):
-        return index.top_k(queries, k, excluded=seen)
-    found = index.top_k(queries, max(k, recommender.n_ranked), excluded=seen)
+        return filters.top_k(index, queries, k)
+    found = retrieve(index, recommender, histories, queries, k, filters)
     return found.reordered(recommender.pair_scores(histories, found.pairs(), queries), k)

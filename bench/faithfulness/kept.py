@@ -16,7 +16,10 @@ _OF_ALL = (
     "python/whyrec",
     "rust",
     "bench/data.py",
-    *(f"bench/faithfulness/{name}.py" for name in ("asked", "counting", "data", "event_game")),
+    *(
+        f"bench/faithfulness/{name}.py"
+        for name in ("asked", "counting", "data", "event_game", "passing")
+    ),
     "bench/faithfulness/methods",
 )
 """What figures come from: where a line of it is another, nothing that was kept is used."""

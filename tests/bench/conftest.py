@@ -20,3 +20,16 @@ def asked(shop: Dataset, tower: TwoTower) -> Asked:
     pairs = Pairs(np.array(rows, np.int32), np.array(items, np.int32))
     scores = tower.query_vectors(histories) @ tower.item_vectors().T + tower.item_biases()
     return histories, pairs, scores[pairs.rows, pairs.items].astype(np.float64)
+
+
+@pytest.fixture(scope="session")
+def asked_unseen(asked: Asked) -> Asked:
+    """The same, without items that are in the history that they are scored for."""
+    histories, pairs, scores = asked
+    seen = [
+        item in histories.items[histories.offsets[row] : histories.offsets[row + 1]]
+        for row, item in zip(pairs.rows.tolist(), pairs.items.tolist(), strict=True)
+    ]
+    unseen = np.flatnonzero(~np.array(seen))
+    assert 3 < len(unseen) < len(pairs)
+    return histories, pairs.take(unseen), scores[unseen]

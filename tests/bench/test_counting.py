@@ -37,13 +37,15 @@ def test_gradients_are_counted_by_pair_however_they_are_batched(
     assert counted.n_gradients == gradients * N_PAIRS
 
 
-def test_coalitions_are_counted_by_pair(tower: TwoTower, shop: Dataset, asked: Asked) -> None:
+def test_coalitions_are_counted_by_pair(
+    tower: TwoTower, shop: Dataset, asked: Asked, asked_unseen: Asked
+) -> None:
     counted = counting(tower)
     found = LeaveOneOutConfig().fit(counted, shop).explain(*asked)
     n_players = found.players.counts()
     assert (counted.n_coalitions, counted.n_gradients) == ((n_players + 2).sum(), 0)
     counted.reset()
-    LeaveOneOutConfig(of=Output.PROBABILITY).fit(counted, shop).explain(*asked)
+    found = LeaveOneOutConfig(of=Output.PROBABILITY).fit(counted, shop).explain(*asked_unseen)
     n_events = found.players.counts_by_kind()[:, 0]
     assert (counted.n_coalitions, counted.n_gradients) == ((n_events + 1).sum(), 0)
 

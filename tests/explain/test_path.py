@@ -93,11 +93,15 @@ def test_gradients_are_those_of_the_score_by_each_presence(
     there = [torch.arange(width) < n for width, n in zip(widths, (5, 2, 4), strict=True)]
     present = torch.cat(there).expand(1, 2, -1)
     points, _ = quadrature(3)
-    gradients, bases = path_gradients(tower, embedded, present, points)
+    gradients, values = path_gradients(tower, embedded, present, points)
     assert gradients.shape == (1, 2, 3, 36)
     assert not gradients[~present[:, :, None].expand_as(gradients)].any()
     nobody = tower.pair_values(embedded, torch.zeros(1, 2, 1, 36))
-    torch.testing.assert_close(bases, nobody[:, :, 0])
+    torch.testing.assert_close(values[:, :, :1], nobody)
+    everyone = present.float()[:, :, None]
+    torch.testing.assert_close(
+        values[:, :, 1:], tower.pair_values(embedded, everyone * points[:, None])
+    )
     step, everyone = 1e-2, present.float()[:, :, None]
     for place in (0, 4, 12, 13, 24, 27):
         change = torch.zeros(36)

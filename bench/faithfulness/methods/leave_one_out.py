@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import torch
 from bench.faithfulness.methods.contributions import of_events
 from bench.faithfulness.methods.method import Untaught
 
@@ -12,9 +11,10 @@ from whyrec.data.coalitions import Coalitions
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
+from whyrec.evaluate.faithfulness import RecommenderOutcomes
 from whyrec.explain.attribution import Attributions, Players
-from whyrec.models.recommender import Recommender, TwoStageRecommender
-from whyrec.types import Float32Array, Float64Array
+from whyrec.models.recommender import Recommender
+from whyrec.types import Float64Array
 
 
 class Output(StrEnum):
@@ -47,25 +47,17 @@ class LeaveOneOutConfig:
         """Return the method; there is nothing to learn."""
         if self.of is Output.LOGIT:
             return Untaught(recommender, _of_logits)
-        items = torch.from_numpy(recommender.item_vectors())
-        biases = torch.from_numpy(recommender.item_biases())
 
         def attribute(
             recommender: Recommender, histories: Histories, pairs: Pairs, full: Float64Array
         ) -> Attributions:
+            outcomes = RecommenderOutcomes(recommender, histories, pairs)
             found = []
-            for row, item in zip(pairs.rows.tolist(), pairs.items.tolist(), strict=True):
-                left = _without_one(histories, row)
-                queries = recommender.query_vectors(left)
-                scores = torch.from_numpy(queries) @ items.T + biases
-                seen = histories.items[histories.offsets[row] : histories.offsets[row + 1]]
-                scores[:, torch.from_numpy(seen[seen != item]).long()] = -torch.inf
-                if isinstance(recommender, TwoStageRecommender):
-                    _score_again(recommender, left, queries, scores)
-                scores = scores.double()
-                score = scores[:, item]
-                log_probabilities = score - scores.logsumexp(1)
-                found.append((log_probabilities[0] - log_probabilities[1:]).numpy())
+            for pair, n_events in enumerate(np.diff(outcomes.offsets).tolist()):
+                kept = np.concatenate([np.ones((1, n_events), bool), ~np.eye(n_events, dtype=bool)])
+                _, probabilities = outcomes(np.full(n_events + 1, pair), kept.ravel())
+                logs = np.log(probabilities)
+                found.append(logs[0] - logs[1:])
             contributions = np.concatenate([*found, np.zeros(0)])
             asked = (histories, pairs, full)
             return of_events(recommender, asked, contributions, "leave-one-out of probability")
@@ -91,24 +83,3 @@ def _of_logits(
     without = 2 + np.arange(len(of_player)) + 2 * of_player
     contributions = values[firsts + 1][of_player] - values[without]
     return Attributions(pairs, players, contributions, values[firsts], full, "leave-one-out")
-
-
-def _without_one(histories: Histories, row: int) -> Histories:
-    """Return the history of a row, and then the same without each of its events in turn."""
-    n_events = int(histories.counts()[row])
-    present = np.concatenate([np.ones((1, n_events), bool), ~np.eye(n_events, dtype=bool)])
-    return histories.take(np.full(n_events + 1, row)).only_events(present.ravel())
-
-
-def _score_again(
-    recommender: TwoStageRecommender,
-    histories: Histories,
-    queries: Float32Array,
-    scores: torch.Tensor,
-) -> None:
-    """Put the second stage's scores, of each row's best items, in the place of the first one's."""
-    best = scores.topk(min(recommender.n_ranked, scores.shape[1])).indices
-    rows = np.repeat(np.arange(len(histories), dtype=np.int32), best.shape[1])
-    pairs = Pairs(rows, best.flatten().numpy().astype(np.int32))
-    found = torch.from_numpy(recommender.pair_scores(histories, pairs, queries))
-    scores.scatter_(1, best, found.reshape(best.shape))

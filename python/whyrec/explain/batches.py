@@ -48,7 +48,11 @@ class Batch:
         found_bases: torch.Tensor,
         base_values: Float64Array,
     ) -> None:
-        """Put what was found of the batch, [n_rows, n_items, n_places], where it belongs."""
+        """Put what was found of the batch where it belongs.
+
+        That is [n_rows, n_items, n_places] and [n_rows, n_items], or with further dimensions behind
+        where what it is put into has them.
+        """
         is_player, is_pair = self.places >= 0, self.pairs >= 0
         contributions[self.places[is_player]] = found.cpu().numpy()[is_player]
         base_values[self.pairs[is_pair]] = found_bases.cpu().numpy()[is_pair]

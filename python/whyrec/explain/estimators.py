@@ -43,6 +43,11 @@ class Games:
 
     seed: int
 
+    known: Float64Array
+    """float64 [n_players of all games]: contributions known beforehand, of which values tell
+    nothing.
+    """
+
     def plan(self, chosen: Int64Array, first: Int64Array, counts: Int64Array) -> _native.Plan:
         """Plan draws of some games."""
         return _native.Plan(self.n_players[chosen], self.keys[chosen], first, counts, self.seed)
@@ -81,10 +86,11 @@ class Estimates:
         _, places = gather_rows(self.offsets, games)
         self.contributions[places], self.standard_errors[places] = contributions, standard_errors
 
-    def is_open(self, games: Int64Array, tolerance: float) -> BoolArray:
+    def is_open(self, of: Games, games: Int64Array, tolerance: float) -> BoolArray:
         """Tell of which games, of at least one player, an error is above the tolerance."""
         offsets, places = gather_rows(self.offsets, games)
-        sizes = np.add.reduceat(np.abs(self.contributions[places]), offsets[:-1])
+        contributions = self.contributions[places] + of.known[places]
+        sizes = np.add.reduceat(np.abs(contributions), offsets[:-1])
         largest = np.maximum.reduceat(self.standard_errors[places], offsets[:-1])
         is_open: BoolArray = largest > tolerance * sizes / np.diff(offsets)
         return is_open
@@ -130,7 +136,7 @@ class _Quartets:
 
     def is_open(self, chosen: Int64Array) -> BoolArray:
         """Tell which games have an error above the tolerance."""
-        return self._estimates.is_open(chosen, self._limits.tolerance)
+        return self._estimates.is_open(self._games, chosen, self._limits.tolerance)
 
 
 class _PairedCoalitions:
@@ -178,7 +184,7 @@ class _PairedCoalitions:
 
     def is_open(self, chosen: Int64Array) -> BoolArray:
         """Tell which games have an error above the tolerance."""
-        return self._estimates.is_open(chosen, self._limits.tolerance)
+        return self._estimates.is_open(self._games, chosen, self._limits.tolerance)
 
 
 def estimate(games: Games, estimator: Estimator, limits: Limits) -> Estimates:
@@ -191,6 +197,7 @@ def estimate(games: Games, estimator: Estimator, limits: Limits) -> Estimates:
     kind = _Quartets if estimator == Estimator.PERMUTATIONS else _PairedCoalitions
     method = kind(games, ends, estimates, limits)
     drawn = sample(method, limits)
+    estimates.contributions[:] += games.known
     estimates.base_values[:] = ends[:, 0]
     estimates.evaluations[:] = 2 + drawn * method.coalitions
     return estimates

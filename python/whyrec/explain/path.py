@@ -119,9 +119,9 @@ def attribute_by_gradients(
     for batch in batches(players, pairs):
         embedded = recommender.embed_pairs(histories, batch.rows, batch.items, batch.widths)
         present = torch.from_numpy(batch.places >= 0)
-        gradients, bases = path_gradients(recommender, embedded, present, points)
+        gradients, values = path_gradients(recommender, embedded, present, points)
         found = weigh(embedded, gradients, present, batch.widths)
-        batch.put(found, contributions, bases, base_values)
+        batch.put(found, contributions, values[:, :, 0], base_values)
     return close_gaps(Attributions(pairs, players, contributions, base_values, full_values, tier))
 
 
@@ -150,7 +150,7 @@ def path_gradients(
     present: torch.Tensor,
     points: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the gradient by each presence at each point of the path, and the base values.
+    """Return the gradient by each presence at each point of the path, and the values there.
 
     Args:
         recommender: whose score is followed.
@@ -160,7 +160,7 @@ def path_gradients(
 
     Returns:
         float32 [n_rows, n_items, n_points, n_places]; 0 where there is no player.
-        float32 [n_rows, n_items].
+        float32 [n_rows, n_items, 1 + n_points]: first that of nobody.
     """
     everyone = present.float()[:, :, None]
     path = torch.cat([points.new_zeros(1), points])[:, None]
@@ -168,4 +168,4 @@ def path_gradients(
         presence = (everyone * path).requires_grad_()
         values = recommender.pair_values(embedded, presence)
         (gradients,) = torch.autograd.grad(values.sum(), presence)
-    return gradients[:, :, 1:] * everyone, values[:, :, 0].detach()
+    return gradients[:, :, 1:] * everyone, values.detach()

@@ -20,7 +20,7 @@ from whyrec.evaluate.faithfulness import (
 )
 from whyrec.explain import ClosedFormConfig
 from whyrec.models import DeepRanker, EASEConfig, PopularityConfig, Recommender, TwoTower
-from whyrec.ranking import Candidates, ItemIndex
+from whyrec.ranking import Candidates, Filters, ItemIndex, retrieve
 from whyrec.types import BoolArray, Float32Array, Int64Array
 
 USERS = np.array([3, 9, 7, 12, 1, 2])
@@ -160,6 +160,33 @@ def test_of_two_stages_the_second_ranks_the_best_and_the_first_the_rest(
         moved += order.index(item) != unseen.index(item)
     assert beyond > 5
     assert moved > 5
+
+
+def test_a_wide_part_finds_half_of_what_is_ranked_as_in_an_answer(
+    wide_ranker: DeepRanker, shop: Dataset, histories: Histories
+) -> None:
+    pairs = unseen_pairs(histories, shop.n_items)
+    asked, kept = questions(histories, pairs)
+    outcomes = RecommenderOutcomes(wide_ranker, histories, pairs)
+    ranks, _ = outcomes(asked, kept)
+    index = ItemIndex(wide_ranker.item_vectors(), wide_ranker.item_biases())
+    bounds = np.cumsum(np.diff(outcomes.offsets)[asked])[:-1]
+    by_wide = 0
+    for place, (pair, part) in enumerate(zip(asked.tolist(), np.split(kept, bounds), strict=True)):
+        full = histories.take(pairs.rows[[pair]].astype(np.int64))
+        left = full.only_events(part)
+        filters = Filters(Candidates(full.items, full.offsets))
+        queries = wide_ranker.query_vectors(left)
+        found = retrieve(index, wide_ranker, left, queries, 1, filters)
+        n_found = len(found.items)
+        ranked = found.reordered(wide_ranker.pair_scores(left, found.pairs(), queries), n_found)
+        item = int(pairs.items[pair])
+        assert (ranks[place] <= n_found) == (item in found.items)
+        if item in found.items:
+            assert ranks[place] == 1 + ranked.items.tolist().index(item)
+        by_vectors = index.top_k(queries, n_found, excluded=filters.gone)
+        by_wide += item in np.setdiff1d(found.items, by_vectors.items)
+    assert by_wide > 0
 
 
 def test_removal_tells_a_true_order_from_a_random_one(world_data: Dataset) -> None:

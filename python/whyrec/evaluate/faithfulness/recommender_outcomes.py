@@ -10,7 +10,7 @@ from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import gather_rows, offsets_of
 from whyrec.errors import ArgumentError
-from whyrec.models.recommender import Recommender, TwoStageRecommender
+from whyrec.models.recommender import Recommender, TwoStageRecommender, WideRecommender
 from whyrec.types import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
 
 _SCORES_AT_ONCE, _QUERIES_AT_ONCE = 1 << 21, 1 << 11
@@ -33,7 +33,8 @@ class RecommenderOutcomes:
     Ranks count the items that are not in the full history, so that one whose event is left out does
     not come back as a competitor; equal scores go by item index. Scores are those of the ranking,
     so the best unseen item has rank 1, and no answer depends on what else is asked. Of two stages,
-    what the second does not rank follows, in the order and with the scores of the first.
+    what the second does not rank follows, in the order and with the scores of the first. A wide
+    part finds what the second ranks too.
     """
 
     def __init__(
@@ -135,11 +136,39 @@ def _ranked_again(
     """Return items and scores with the best of each history as the second stage ranks them."""
     offsets, items, scores = retrieved
     rows = np.repeat(np.arange(len(histories), dtype=np.int32), np.diff(offsets))
-    is_ranked = np.arange(len(items)) - offsets[rows] < recommender.n_ranked
+    is_ranked = _is_ranked(recommender, histories, offsets, rows, items)
     pairs, scores = Pairs(rows[is_ranked], items[is_ranked]), scores.copy()
     scores[is_ranked] = recommender.pair_scores(histories, pairs, queries)
     order = np.lexsort((items, -scores, ~is_ranked, rows))
     return items[order], scores[order]
+
+
+def _is_ranked(
+    recommender: TwoStageRecommender,
+    histories: Histories,
+    offsets: Int64Array,
+    rows: Int32Array,
+    items: Int32Array,
+) -> BoolArray:
+    """Tell which items the second stage ranks: the best by the vectors, and by a wide part if any.
+
+    As an answer finds them: a wide part names half, as far as it speaks for so many.
+    """
+    place = np.arange(len(items)) - offsets[rows]
+    if not isinstance(recommender, WideRecommender):
+        return place < recommender.n_ranked
+    n_further = min(recommender.n_ranked // 2, len(recommender.wide_items))
+    is_ranked: BoolArray = place < recommender.n_ranked - n_further
+    if n_further:
+        wide = np.zeros((len(histories), len(recommender.item_features)), np.float32)
+        wide[:, recommender.wide_items] = recommender.wide_scores(histories)
+        spoken_for = np.flatnonzero(~is_ranked & (wide[rows, items] > 0))
+        of, which = rows[spoken_for], items[spoken_for]
+        order = np.lexsort((which, -wide[of, which], of))
+        counts = np.bincount(of, minlength=len(histories))
+        is_first = np.arange(len(order)) - np.repeat(offsets_of(counts)[:-1], counts) < n_further
+        is_ranked[spoken_for[order[is_first]]] = True
+    return is_ranked
 
 
 def _check(histories: Histories, pairs: Pairs, n_items: int) -> None:
