@@ -62,6 +62,7 @@ class Listening(Answering):
             ArgumentError: a record cannot be kept, the message names the field; or the SDK was
                 never saved, and has no store.
             DataError: a row of a table cannot be used.
+            RateLimitError: it is more of a user than the store takes; nothing was kept.
             StoreError: the store cannot be used; nothing was kept.
 
         >>> import tempfile, whyrec
