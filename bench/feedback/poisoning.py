@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from bench.data import movielens_data
+from bench.feedback.fitted import popular_films
 from bench.timing import write_table
 
 from whyrec import SDK, EASEConfig, PopularityConfig, ShapleyConfig, TrainingConfig, TwoTowerConfig
@@ -22,7 +22,7 @@ from whyrec.models import RecommenderConfig
 from whyrec.types import Int32Array
 
 CAP, K = 100, 10
-N_PUSHED, FEW, SOME = 2, (3, 6), (25, 35)
+N_PUSHED, FEW, SOME = 2, (1, 15), (30, 40)
 """Films that are pushed, each in a fit of its own, with so many events: from few, and from some."""
 
 ATTACKS: dict[str, Callable[[np.random.Generator, Int32Array, int], Int32Array]] = {
@@ -42,7 +42,7 @@ LINES: list[tuple[str, RecommenderConfig, str, float]] = [
     ("EASE", EASEConfig(), "50 popular", 0.01),
     ("EASE", EASEConfig(), "300 popular", 0.01),
     ("EASE", EASEConfig(), "50 popular", 0.05),
-    ("EASE, λ = 20", EASEConfig(l2=20.0), "50 popular", 0.01),
+    ("EASE, λ = 20", EASEConfig(l2=20.0), "300 popular", 0.01),
     ("two towers, 100 steps", TOWERS, "3,000 times", 0.01),
 ]
 
@@ -53,7 +53,7 @@ def main() -> None:
     rows = measured([line for line in LINES if not quick or line[1] is not TOWERS])
     write_table(
         "feedback-poisoning",
-        f"One film pushed by fake users, MovieLens, cap of {CAP} events a user",
+        f"One film pushed by fake users, 2,000 films of MovieLens, cap of {CAP} events a user",
         [
             "model",
             "fake users",
@@ -76,7 +76,7 @@ def main() -> None:
 
 def measured(lines: list[tuple[str, RecommenderConfig, str, float]]) -> list[list[str]]:
     """Return a row of the table for each line."""
-    data = movielens_data()
+    data = popular_films()
     split = random_split(data.interactions, (9, 0, 1), seed=0)
     train, counts = split.train, np.bincount(split.train.items, minlength=data.n_items)
     popular = np.argsort(-counts, kind="stable").astype(np.int32)
@@ -134,7 +134,7 @@ def reached(
     sdk = SDK.fit_dataset(
         data.with_interactions(train),
         model=model,
-        explainer=ShapleyConfig(max_evaluations=2),
+        explainer=ShapleyConfig(max_evaluations=2),  # nothing to train
         training=TrainingConfig(max_events_per_user=cap),
         progress=False,
     )
