@@ -59,13 +59,14 @@ def test_every_model_learns_from_no_more_than_the_cap(
     sequence_config: SequenceConfig,
     ranker_config: DeepRankerConfig,
 ) -> None:
-    model: RecommenderConfig = {
+    models: dict[str, RecommenderConfig] = {
         "popularity": PopularityConfig(),
         "ease": EASEConfig(l2=2.0),
         "towers": tower_config,
         "sequence": sequence_config,
         "ranker": ranker_config,
-    }[kind]
+    }
+    model = models[kind]
     part = shop.with_interactions(capped(shop.interactions, 4))
     assert len(part.interactions) < len(shop.interactions)
     expected, found = arrays(fitted(part, model, None)), arrays(fitted(shop, model, CAP))

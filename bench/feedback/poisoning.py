@@ -5,7 +5,6 @@ pushed one (the bandwagon attack); or goes to the pushed one again and again, ea
 of the 300 most popular. B. Mobasher et al., Toward Trustworthy Recommender Systems, 2007.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,7 +20,7 @@ from whyrec.data.vocabulary import Vocabulary
 from whyrec.models import RecommenderConfig
 from whyrec.types import Int32Array
 
-CAP, K = 100, 10
+CAP, K = 400, 10
 N_PUSHED, FEW, SOME = 2, (1, 15), (30, 40)
 """Films that are pushed, each in a fit of its own, with so many events: from few, and from some."""
 
@@ -47,9 +46,11 @@ LINES: list[tuple[str, RecommenderConfig, str, float]] = [
 ]
 
 
-def main() -> None:
-    """Measure and write bench/results/feedback-poisoning.md; `--quick` leaves out the towers."""
-    quick = "--quick" in sys.argv[1:]
+def main(*, quick: bool = False) -> list[list[str]]:
+    """Measure, write bench/results/feedback-poisoning.md and return what it shows.
+
+    quick: leaves out the towers.
+    """
     rows = measured([line for line in LINES if not quick or line[1] is not TOWERS])
     write_table(
         "feedback-poisoning",
@@ -72,6 +73,10 @@ def main() -> None:
             f"{SOME[0]} to {SOME[1]}; of the towers, over the first film alone."
         ],
     )
+    return [
+        [f"{model}: {fakes} fake users, {attack}", "exposure, no cap and cap", f"{without}, {cap}"]
+        for model, fakes, attack, without, cap, *_ in rows
+    ]
 
 
 def measured(lines: list[tuple[str, RecommenderConfig, str, float]]) -> list[list[str]]:
@@ -169,7 +174,3 @@ def with_users(data: Dataset, events: Interactions, histories: list[Int32Array])
             None if events.timestamps is None else np.append(events.timestamps, times),
         ),
     )
-
-
-if __name__ == "__main__":
-    main()

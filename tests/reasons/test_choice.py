@@ -53,14 +53,13 @@ def test_without_ratings_the_mean_keeps_the_strongest() -> None:
 
 
 def test_what_helped_is_shown_first_if_it_is_strong_enough() -> None:
-    choice = ReasonChoice(MEAN, {GENRES: Votes(90, 100), HISTORY: Votes(10, 100)})
+    choice = ReasonChoice(MEAN, {GENRES: Votes(90.0, 100), HISTORY: Votes(10, 100)})
     assert places(choice.choose(answer_of(REASONS), 2)) == [2, 3]
     assert places(choice.choose(answer_of(REASONS), 3)) == [2, 3, 0]
     strict = ReasonChoice(replace(MEAN, at_least=1.0), choice.votes)
     assert sorted(places(strict.choose(answer_of(REASONS), 2))) == [0, 1]
-    loose = ReasonChoice(
-        replace(MEAN, at_least=0.0), {GENRES: Votes(1e6, 1e6 + 1), HISTORY: Votes(0, 1e6)}
-    )
+    votes = {GENRES: Votes(1e6, 10**6), HISTORY: Votes(0.0, 10**6)}
+    loose = ReasonChoice(replace(MEAN, at_least=0.0), votes)
     assert 4 in places(loose.choose(answer_of(REASONS), 3))
 
 
@@ -87,7 +86,7 @@ def test_contributions_and_their_sum_stay_what_they_are(most: int) -> None:
 def test_an_answer_says_that_its_reasons_were_chosen_and_comes_back_of_json() -> None:
     answer = answer_of(REASONS)
     assert (answer.note, answer.chosen_by_ratings) == (None, False)
-    chosen = ReasonChoice(MEAN, {GENRES: Votes(90, 100)}).choose(answer, 2)
+    chosen = ReasonChoice(MEAN, {GENRES: Votes(90.0, 100)}).choose(answer, 2)
     assert "what users have said" in (chosen.note or "")
     assert Recommendations.from_json(chosen.to_json()) == chosen
     assert Recommendations.from_json(answer.to_json()) == answer
@@ -117,7 +116,7 @@ def test_what_is_foretold_is_what_happens() -> None:
     truth = draw.beta(12, 8, 4_000)
     n_users = draw.integers(1, 12, len(truth))
     helped = draw.binomial(n_users, truth)
-    votes = {
+    votes: dict[Topic, Votes] = {
         ("item_feature", str(n)): Votes(float(h), int(of))
         for n, (h, of) in enumerate(zip(helped, n_users, strict=True))
     }
