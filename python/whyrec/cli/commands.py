@@ -253,7 +253,13 @@ def check(
         raise typer.Exit(1)
 
 
-for command in (feedback.record, feedback.history, feedback.controls, feedback.forget):
+for command in (
+    feedback.record,
+    feedback.history,
+    feedback.controls,
+    feedback.forget,
+    feedback.salvage,
+):
     app.command()(command)
 
 
