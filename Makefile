@@ -53,7 +53,7 @@ bench-rust: ## Time the kernels alone, with criterion, beside their last run.
 bench-latency: $(VENV)/.dev $(EXTENSION) ## Time an answer with reasons, for one user and for many.
 	$(BIN)/python -m bench.latency
 
-bench-feedback: $(VENV)/.dev $(EXTENSION) ## Time the stores of feedback, in SQLite and in PostgreSQL.
+bench-feedback: $(VENV)/.dev $(EXTENSION) ## Show what is promised of feedback; ARGS="--only kills --rounds 100".
 	$(BIN)/python -m bench.feedback $(ARGS)
 
 bench-accuracy: $(VENV)/.bench $(VENV)/.rectools $(EXTENSION) ## Measure accuracy beside peers; ARGS="--only movielens random ease --users 150".

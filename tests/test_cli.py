@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from whyrec import SDK, DeepRankerConfig, NetworkConfig, TwoTowerConfig, __version__
 from whyrec.cli import commands, main
 from whyrec.datasets import synthetic
+from whyrec.feedback import Event, SQLite, SQLStore
 
 WORLD = synthetic(seed=3, n_users=30, n_items=25, n_events_per_user=6)
 
@@ -282,6 +283,20 @@ def test_what_is_recorded_counts_and_can_be_seen_and_forgotten(saved: Path, tmp_
     assert "unknown user: 'new'" in refused("recommend", place, "new")
     assert "only another fit removes" in answered("forget", place, "u2", "--yes")
     assert "unknown user: 'u2'" in refused("history", place, "u2")
+
+
+def test_a_damaged_store_is_recovered_into_a_new_file(tmp_path: Path) -> None:
+    path, into = tmp_path / "feedback.db", tmp_path / "new.db"
+    with SQLStore(SQLite(path)) as store:
+        store.record([Event("ann", "fig"), Event("ann", "pear")])
+    content = path.read_bytes()
+    path.write_bytes(b"nonsense" * 512 + content[4096:])
+    told = answered("salvage", path, into)
+    assert told.startswith("recovered 2 events, 0 controls")
+    with SQLStore(SQLite(into)) as store:
+        assert [event.item_id for event in store.read(Event)] == ["fig", "pear"]
+    assert "exists already" in refused("salvage", path, into)
+    assert "no such file" in refused("salvage", tmp_path / "nothing.db", tmp_path / "other.db")
 
 
 def test_a_typed_id_is_looked_up_as_text_and_then_as_a_number(tmp_path: Path) -> None:

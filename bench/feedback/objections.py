@@ -1,6 +1,5 @@
 """What an objection does: 200 users of MovieLens object to the strongest reason they are given."""
 
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,10 +16,17 @@ from whyrec.feedback import SQLite, SQLStore
 N_USERS, K, SHOWN = 200, 10, 3
 """A recommendation rests on a reason that is among so many that are shown."""
 
+BEFORE = "recommendations that rest on it, before"
+SPEARMAN = "Spearman of the other reasons, mean"
+UNDONE = "answers that are the same to the bit once it is undone"
 
-def main() -> None:
-    """Replay and write bench/results/feedback-objections.md; `--quick` trains for a few steps."""
-    sdk = movielens_sdk(quick="--quick" in sys.argv[1:])
+
+def main(*, quick: bool = False) -> list[list[str]]:
+    """Replay, write bench/results/feedback-objections.md and return what it shows.
+
+    quick: the SDK trains for a few steps.
+    """
+    sdk = movielens_sdk(quick=quick)
     with (
         tempfile.TemporaryDirectory() as directory,
         SQLStore(SQLite(Path(directory) / "feedback.db")) as store,
@@ -37,6 +43,13 @@ def main() -> None:
             "contributions before and after."
         ],
     )
+    found = dict(rows)
+    before, after = found[BEFORE], found["the same, after"]
+    return [
+        ["rested on what was objected to", "falls ≥ 95 %", f"{before}, then {after}"],
+        ["ranks of the other reasons, Spearman", "≥ 0.9", found[SPEARMAN]],
+        ["the same to the bit once undone", "all", found[UNDONE]],
+    ]
 
 
 def replayed(sdk: SDK) -> list[list[str]]:
@@ -72,13 +85,13 @@ def replayed(sdk: SDK) -> list[list[str]]:
     n_all = K * len(users)
     return [
         ["objected to", ", ".join(f"{number} {kind}" for kind, number in kinds.items())],
-        ["recommendations that rest on it, before", f"{before / n_all:.1%}"],
+        [BEFORE, f"{before / n_all:.1%}"],
         ["the same, after", f"{after / n_all:.1%}"],
         ["users for whom it contributes anything, after", f"{stronger}"],
         ["recommendations that stay", f"{kept / n_all:.1%}"],
-        ["Spearman of the other reasons, mean", f"{np.mean(correlations):.3f}"],
+        [SPEARMAN, f"{np.mean(correlations):.3f}"],
         ["the same, 5 % quantile", f"{np.quantile(correlations, 0.05):.3f}"],
-        ["answers that are the same to the bit once it is undone", f"{same} of {len(users)}"],
+        [UNDONE, f"{same} of {len(users)}"],
         ["first answer after an objection, median", f"{np.median(seconds) * 1e3:.0f} ms"],
     ]
 
@@ -91,7 +104,3 @@ def about(reason: Reason) -> tuple[str, object, object]:
 def resting(answer: Recommendations, reason: Reason) -> int:
     """Return how many recommendations rest on a reason."""
     return sum(about(reason) in map(about, each.reasons[:SHOWN]) for each in answer)
-
-
-if __name__ == "__main__":
-    main()

@@ -10,6 +10,7 @@ from whyrec.errors import (
     InternalError,
     MissingDependencyError,
     ModelError,
+    RateLimitError,
     ScoreError,
     StorageError,
     StoreError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     )
     from whyrec.ranking.rules import Rules
     from whyrec.ranking.slots import SlotSource
+    from whyrec.reasons.choice import RatedReasons
     from whyrec.reasons.contract import answer_schema
     from whyrec.reasons.explanation import Explanation
     from whyrec.reasons.german import GERMAN
@@ -78,6 +80,8 @@ __all__ = [
     "NetworkConfig",
     "Numeric",
     "PopularityConfig",
+    "RateLimitError",
+    "RatedReasons",
     "Reason",
     "ReasonKind",
     "Recommendation",
@@ -123,6 +127,7 @@ _HOMES = {
     "NetworkConfig": "whyrec.explain",
     "Numeric": "whyrec.data.fields",
     "PopularityConfig": "whyrec.models",
+    "RatedReasons": "whyrec.reasons.choice",
     "Reason": "whyrec.reasons.reason",
     "ReasonKind": "whyrec.reasons.reason",
     "Recommendation": "whyrec.reasons.recommendation",

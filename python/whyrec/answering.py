@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn, Protocol, TypedDict, Unpack, overload
@@ -25,6 +26,7 @@ from whyrec.models import Recommender
 from whyrec.pipeline import Pipeline
 from whyrec.ranking import Filters, Rules
 from whyrec.reasons.answers import explanation_of
+from whyrec.reasons.choice import ReasonChoice
 from whyrec.reasons.explanation import Explanation
 from whyrec.reasons.importance import GlobalImportance, global_importance
 from whyrec.reasons.recommendation import Recommendations
@@ -76,6 +78,7 @@ class Answering:
         self._feedback = AttachedStore(store, directory)
         self._saved_in = set() if directory is None else {directory}
         self._forgetting = Lock()
+        self._choice: ReasonChoice | None = None
 
     def __repr__(self) -> str:
         model, explainer = type(self._fitted.model).__name__, type(self._fitted.explainer).__name__
@@ -432,9 +435,13 @@ class Answering:
         telling: Telling,
     ) -> list[Recommendations]:
         """Rank, explain what is ranked, and put it into answers."""
+        choice, most = self._choice, telling.max_reasons
         ranked = self._pipeline.rank_with_rivals(askers, k, against, filters, rules)
+        if choice is not None:
+            telling = replace(telling, max_reasons=choice.n_among(most))
         breakdowns = self._pipeline.break_down(askers, ranked.ranking, telling, ranked.rivals)
-        return self._pipeline.answer(askers, ranked, k, breakdowns)
+        answers = self._pipeline.answer(askers, ranked, k, breakdowns)
+        return answers if choice is None else [choice.choose(each, most) for each in answers]
 
     def _look_up(self, user: object) -> Askers:
         ids: Any = user if _is_several(user) else [user]

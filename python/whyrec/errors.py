@@ -1,6 +1,7 @@
 """One tree of errors; each is also the built-in that a caller would expect to catch."""
 
 from collections.abc import Hashable
+from datetime import UTC, datetime
 
 
 class WhyrecError(Exception):
@@ -37,6 +38,26 @@ class StorageError(WhyrecError, OSError):
 
 class StoreError(WhyrecError, OSError):
     """A store of feedback that is damaged, full, read-only, newer, locked or out of reach."""
+
+
+class RateLimitError(WhyrecError, RuntimeError):
+    """More of one user than a store takes in a while; nothing of the call was kept."""
+
+    def __init__(self, user_id: Hashable, most: int, seconds: int, ends: float) -> None:
+        super().__init__(user_id, most, seconds, ends)
+        self.user_id, self.most, self.seconds = user_id, most, seconds
+        """Whose records they were, and how many are taken in so many seconds."""
+        self.ends = ends
+        """When more are taken, in seconds since 1970 (UTC)."""
+
+    def __str__(self) -> str:
+        """Say whose limit it is, and when it ends."""
+        span = {60: "minute", 86_400: "day"}.get(self.seconds, f"{self.seconds} seconds")
+        ends = f"{datetime.fromtimestamp(self.ends, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return (
+            f"user {self.user_id!r}: the most events and ratings in a {span} are {self.most}; "
+            f"nothing of this call was kept; record it after {ends}, or leave out what is beyond"
+        )
 
 
 class TrainingError(WhyrecError, RuntimeError):

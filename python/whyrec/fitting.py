@@ -10,6 +10,7 @@ import pyarrow as pa
 from torch import nn
 
 from whyrec.data.dataset import Dataset
+from whyrec.data.influence import capped
 from whyrec.errors import ArgumentError
 from whyrec.explain import (
     AdditiveRecommender,
@@ -62,15 +63,16 @@ def fit_all(
     for name, settings in (("model", model), ("explainer", explainer)):
         _check_settings(name, settings)
     check_training(training)
+    learned = learned_from(dataset, training)
     jointly = isinstance(explainer, NetworkConfig) and explainer.joint_weight > 0
     if model is None and ranker is None and jointly:
         model = TwoTowerConfig()  # a ranker learns by itself
     model, run = composed(model, ranker), Run(training, progress=progress)
     if isinstance(explainer, NetworkConfig) and jointly:
-        both = explainer.train_jointly(model, dataset, run)
+        both = explainer.train_jointly(model, learned, run)
         run.end()
         return Fitted(dataset, model, both[0], explainer, both[1])
-    recommender = fit_recommender(model, dataset, run)
+    recommender = fit_recommender(model, learned, run)
     explainer = explainer or _default_explainer(recommender)
     fitted = fit_explainer(explainer, recommender, dataset, run)
     run.end()
@@ -130,6 +132,13 @@ def check_training(training: object) -> None:
     """
     if training is not None and not hasattr(training, "checkpoint"):
         raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
+
+
+def learned_from(dataset: Dataset, training: TrainingConfig | None) -> Dataset:
+    """Return the data set with no more events of each user than are to be learned from."""
+    if training is None or training.max_events_per_user is None:
+        return dataset
+    return dataset.with_interactions(capped(dataset.interactions, training.max_events_per_user))
 
 
 def _check_settings(name: str, settings: object) -> None:

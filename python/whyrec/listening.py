@@ -20,7 +20,9 @@ from whyrec.feedback import (
     Undo,
 )
 from whyrec.feedback.past import export_of, history_of
+from whyrec.feedback.ratings import RatingAudit, audit_of, votes_of
 from whyrec.feedback.reading import batch_of
+from whyrec.reasons.choice import RatedReasons, ReasonChoice
 from whyrec.reasons.reason import Reason, ReasonKind
 from whyrec.reasons.reason_id import About, read
 from whyrec.saved import erase_user
@@ -62,6 +64,7 @@ class Listening(Answering):
             ArgumentError: a record cannot be kept, the message names the field; or the SDK was
                 never saved, and has no store.
             DataError: a row of a table cannot be used.
+            RateLimitError: it is more of a user than the store takes; nothing was kept.
             StoreError: the store cannot be used; nothing was kept.
 
         >>> import tempfile, whyrec
@@ -228,6 +231,39 @@ class Listening(Answering):
         self.record(rated)
         return rated
 
+    def choose_reasons(self, settings: RatedReasons | None) -> ReasonChoice | None:
+        """Choose which of the strong reasons are shown by what users have said of reasons.
+
+        A small model learns from the ratings of the store how likely reasons of each kind help.
+        From then on answers with so many reasons show those that are preferred, the best first, and
+        say so. Contributions and their sum stay what they are, and so do rankings. It is off until
+        it is called, also after a load; call it again where there are more ratings.
+
+        Args:
+            settings: of the choice; None ends it.
+
+        Returns:
+            The model, None where the choice has ended.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        choice = None if settings is None else ReasonChoice(settings, votes_of(self._ratings()))
+        self._choice = choice
+        return choice
+
+    def audit(self) -> RatingAudit:
+        """Return what users have said of reasons, by the kind of reason and the field it is about.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return audit_of(self._ratings())
+
+    def _ratings(self) -> list[ReasonRating]:
+        store = self._feedback.to_read()
+        return [] if store is None else store.read(ReasonRating)
+
     def export(self, user: Hashable) -> dict[str, Any]:
         """Return all that is kept of a user, and what the SDK was fitted on, as data for JSON.
 
@@ -262,6 +298,8 @@ class Listening(Answering):
                     erase_user(directory, user)
             store = self._feedback.to_read()
             records = {} if store is None else store.forget(user)
+            if self._choice is not None:
+                self.choose_reasons(self._choice.settings)
         return Forgotten(user, records, n_events, is_fitted)
 
     def _about(self, user: Hashable, reason: Reason | str) -> About:

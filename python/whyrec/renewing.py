@@ -14,7 +14,7 @@ from whyrec.explain.explainer import fit_explainer, refit_explainer, update_expl
 from whyrec.feedback import Event, ReasonRating, Store
 from whyrec.feedback.called_wrong import called_wrong
 from whyrec.feedback.recorded import with_recorded
-from whyrec.fitting import check_training, fit_all
+from whyrec.fitting import check_training, fit_all, learned_from
 from whyrec.models import DeepRankerConfig, RecommenderConfig, RestorableConfig, Run, TrainingConfig
 from whyrec.models.recommender import Before, CompanionableConfig, renewable
 from whyrec.saved import Fitted
@@ -103,7 +103,7 @@ def refit(
         called_wrong(dataset, ratings) if weight else (),
         weight,
     )
-    model = config.refit(dataset, before, run)
+    model = config.refit(learned_from(dataset, training), before, run)
     if anew:
         explainer = fit_explainer(explainer_config, model, dataset, run)
     else:

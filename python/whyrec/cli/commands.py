@@ -259,6 +259,7 @@ for command in (
     feedback.history,
     feedback.controls,
     feedback.forget,
+    feedback.salvage,
 ):
     app.command()(command)
 

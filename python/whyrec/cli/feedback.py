@@ -1,4 +1,4 @@
-"""The commands of feedback: what users did and asked for, and to forget them."""
+"""The commands of feedback: what users did and asked for, to forget them, and to recover a file."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from whyrec.cli.arguments import AsJson, Directory, User
 from whyrec.cli.ids import meant
 from whyrec.data.wording import count
 from whyrec.feedback import Control, PastEvent
+from whyrec.feedback import salvage as recover
 from whyrec.reasons.display import Grid
 from whyrec.reasons.export import json_text
 from whyrec.sdk import SDK
@@ -89,6 +90,14 @@ def forget(
     if not yes:
         typer.confirm(f"erase all that {directory} has of user {who!r}?", abort=True)
     typer.echo(sdk.forget(who))
+
+
+def salvage(
+    store: Annotated[Path, typer.Argument(help="A damaged file of feedback.", metavar="STORE")],
+    into: Annotated[Path, typer.Argument(help="The new file; there is none yet.", metavar="INTO")],
+) -> None:
+    """Recover what is readable of a damaged store of feedback, as a new one."""
+    typer.echo(recover(store, into))
 
 
 def _events(title: str, events: list[PastEvent]) -> Grid:

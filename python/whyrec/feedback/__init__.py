@@ -6,6 +6,7 @@ from whyrec.feedback.database import Database
 from whyrec.feedback.impressions import impressions_of
 from whyrec.feedback.past import Forgotten, PastEvent
 from whyrec.feedback.postgres import PostgreSQL
+from whyrec.feedback.rate_limit import RateLimit
 from whyrec.feedback.records import (
     Control,
     ControlKind,
@@ -32,6 +33,7 @@ __all__ = [
     "Impression",
     "PastEvent",
     "PostgreSQL",
+    "RateLimit",
     "Rating",
     "ReasonRating",
     "Record",

@@ -1,7 +1,7 @@
 """Many records at once, checked and ready for a store: one by one, or a whole table of events."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Set
 from dataclasses import replace
 from typing import Any
 
@@ -88,6 +88,14 @@ class Batch:
 
     def __len__(self) -> int:
         return sum(map(len, self._rows.values()))
+
+    def drop(self, user: Hashable, kinds: Set[type[Record]]) -> int:
+        """Leave out the records of a user that are of some classes, and return how many."""
+        before, user_id = len(self), ID.encode(user)
+        for kind in kinds & self._rows.keys():
+            place = TABLES[kind].columns.index("user_id")
+            self._rows[kind] = [row for row in self._rows[kind] if row[place] != user_id]
+        return before - len(self)
 
     def rows(self) -> list[tuple[RecordTable[Any], list[Row]]]:
         """Return the rows of each table; those that undo others come last."""

@@ -3,8 +3,9 @@
 import threading
 from typing import Self
 
-from whyrec.errors import ArgumentError
+from whyrec.errors import ArgumentError, RateLimitError
 from whyrec.feedback.batch import Batch
+from whyrec.feedback.rate_limit import LIMITED
 from whyrec.feedback.records import Event, Impression
 from whyrec.feedback.store import Store
 
@@ -13,7 +14,8 @@ class Buffer:
     """Gathers events and impressions, and records them in batches, in the order they came.
 
     Until it is flushed, what it holds is lost if the process ends, and nobody reads it; whoever has
-    to be sure calls `Store.record`. Any number of threads may use one buffer.
+    to be sure calls `Store.record`. What a limit of the store refuses is dropped and counted, so
+    that the events of others do not wait for it. Any number of threads may use one buffer.
 
     >>> import tempfile
     >>> from whyrec.feedback import Event, SQLite, SQLStore
@@ -40,12 +42,20 @@ class Buffer:
         self._store, self._size = store, size
         self._lock = threading.Lock()
         self._batch = Batch()
-        self._n_durable = 0
+        self._n_durable = self._n_refused = 0
 
     @property
     def n_durable(self) -> int:
-        """How many of the records that were added are on the disk: the first so many."""
+        """How many of the records that were added are on the disk.
+
+        With `n_refused` they are the first so many.
+        """
         return self._n_durable
+
+    @property
+    def n_refused(self) -> int:
+        """How many were dropped: those of a user who was beyond the limit, see `RateLimit`."""
+        return self._n_refused
 
     @property
     def n_pending(self) -> int:
@@ -86,6 +96,14 @@ class Buffer:
         self.flush()
 
     def _flush(self) -> None:
-        self._store.record(self._batch)
+        while True:
+            try:
+                self._store.record(self._batch)
+                break
+            except RateLimitError as error:
+                n_dropped = self._batch.drop(error.user_id, LIMITED)
+                if not n_dropped:
+                    raise
+                self._n_refused += n_dropped
         self._n_durable += len(self._batch)
         self._batch = Batch()

@@ -52,6 +52,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )""",
         "CREATE INDEX undos_by_user ON undos ({by_user})",
     ),
+    (
+        """CREATE TABLE arrivals (
+    user_id {text} NOT NULL,
+    seconds {integer} NOT NULL,
+    since {integer} NOT NULL,
+    n_records {integer} NOT NULL,
+    PRIMARY KEY (user_id, seconds)
+)""",
+    ),
 )
 """The statements that lead from each schema version to the next, from none to 1 first.
 

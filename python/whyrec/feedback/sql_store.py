@@ -14,6 +14,7 @@ from whyrec.feedback.codecs import Cell, decode_id
 from whyrec.feedback.columns import interactions_of, json_of, json_record, table_of
 from whyrec.feedback.database import Database, Row, Session
 from whyrec.feedback.migrations import migrate
+from whyrec.feedback.rate_limit import RateLimit, forget_arrivals
 from whyrec.feedback.records import Record
 from whyrec.feedback.schema import TABLES, UNDOABLE, UNDOS, RecordTable
 
@@ -37,8 +38,9 @@ class SQLStore:
     ['fig', 'pear']
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, limit: RateLimit | None = None) -> None:
+        """Take the database, and the most that it takes of one user; None sets no limit."""
+        self._database, self._limit = database, limit
         migrate(database)
 
     def __repr__(self) -> str:
@@ -57,7 +59,7 @@ class SQLStore:
             return 0
 
         def insert(session: Session) -> int:
-            position = _take_positions(session, len(batch))
+            first = position = _take_positions(session, len(batch))
             n_new = 0
             for table, rows in batch.rows():
                 if table is UNDOS:
@@ -65,6 +67,8 @@ class SQLStore:
                 else:
                     n_new += session.insert(table, rows, position)
                 position += len(rows)
+            if self._limit is not None:
+                self._limit.count(session, first)
             return n_new
 
         return self._database.write(insert)
@@ -131,14 +135,17 @@ class SQLStore:
     def forget(self, user: Hashable) -> dict[str, int]:
         """Erase all that is kept of a user, see `Store.forget`."""
         of_user = self._database.words["of_users"]
-        erased = self._database.write(
-            lambda session: {
+
+        def erase(session: Session) -> dict[str, int]:
+            forget_arrivals(session, encode_id(user))
+            return {
                 table.name: session.run(
                     f"DELETE FROM {table.name} WHERE {of_user}", [_json_list([user])]
                 )
                 for table in TABLES.values()
             }
-        )
+
+        erased = self._database.write(erase)
         self._database.purge()
         return erased
 

@@ -215,7 +215,7 @@ class SQLite:
     def _damaged(self, what: str) -> str:
         return (
             f"{self._path}: is damaged ({what}); keep the file, and recover what is readable with "
-            "whyrec.feedback.salvage(path, into)"
+            "whyrec.feedback.salvage(path, into), or `whyrec salvage STORE INTO`"
         )
 
 

@@ -32,6 +32,7 @@ class Store(Protocol):
         Raises:
             ArgumentError: a field cannot be kept; the message names it.
             UnknownIdError: an `Undo` names a record that its user does not have.
+            RateLimitError: it is more of a user than the store takes, see `RateLimit`.
         """
 
     def read(

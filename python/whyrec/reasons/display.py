@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 NO_HISTORY = "No history: answered from attributes and base value alone."
+BY_RATINGS = "Reasons were chosen among the strong ones by what users have said of reasons."
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from whyrec.ranking.slots import SlotSource
 from whyrec.reasons.contract import Fields, answer_text, open_answer, read_reasons, stamp
-from whyrec.reasons.display import NO_HISTORY, Grid
+from whyrec.reasons.display import BY_RATINGS, NO_HISTORY, Grid
 from whyrec.reasons.export import arrow_table, pandas_frame, reason_dict, rows_of
 from whyrec.reasons.reason import Reason
 from whyrec.reasons.request import new_request_id, now
@@ -134,10 +134,17 @@ class Recommendations(Sequence[Recommendation]):
     created_at: datetime = field(default_factory=now, compare=False)
     """When, UTC; not compared either."""
 
+    chosen_by_ratings: bool = False
+    """Whether its reasons were chosen among the strong ones by what users have said of reasons;
+    the preferred one is then first, see `SDK.choose_reasons`.
+    """
+
     @property
     def note(self) -> str | None:
         """What a reader must know of the answer as a whole, if anything."""
-        return None if self.personalised else NO_HISTORY
+        notes = [] if self.personalised else [NO_HISTORY]
+        notes += [BY_RATINGS] if self.chosen_by_ratings else []
+        return " ".join(notes) or None
 
     def __len__(self) -> int:
         return len(self.recommendations)
@@ -194,6 +201,7 @@ class Recommendations(Sequence[Recommendation]):
             answer.text("model_id"),
             answer.text("request_id"),
             answer.time("created_at"),
+            BY_RATINGS in (answer.optional_text("note") or ""),
         )
 
     def to_arrow(self) -> pa.Table:

@@ -103,8 +103,18 @@ class TrainingConfig:
     log: Log | None = None
     """Called with each step of training."""
 
+    max_events_per_user: int | None = None
+    """How many events of a user are learned from, at most: drawn at random, and one with each item,
+    the last. It bounds what one user adds to the scores of others: one to the count of an item and
+    to that of two items together, and so many in all. Answers are still drawn from whole histories.
+    None learns from all.
+    """
+
     def __post_init__(self) -> None:
         check_numbers(self)
+        most = self.max_events_per_user
+        if most is not None and most < 1:
+            raise ArgumentError(f"max_events_per_user must be at least 1, not {most}")
         find_device(self.device)
 
 
