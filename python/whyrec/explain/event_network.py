@@ -1,7 +1,7 @@
 """The network behind `EncoderNetwork`: what each event of a history says of any item."""
 
 from itertools import pairwise
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -107,12 +107,16 @@ class EventNetwork(nn.Module):
         there = later >= 0
         is_heard = there & (later < self.n_heard)
         hidden = self.of_items(vectors, alone) + self.of_place(places_in_history(later, each))
-        for block in self.blocks:
+        for block in self.layers():
             asked = block.ask(hidden)
             hidden = block.take_in(hidden, block.hear(asked, asked, is_heard))
         turned = self.turned(vectors / self.scales[0])
         said = self.say(hidden, turned, alone / self.scales[1], each)
         return said * there[..., None]
+
+    def layers(self) -> list["_Block"]:
+        """Return the blocks, in the order that events go through them."""
+        return cast("list[_Block]", list(self.blocks))
 
     def of_items(self, vectors: torch.Tensor, alone: torch.Tensor) -> torch.Tensor:
         """Return float32 [..., width]: what goes in of an event, but for its place."""
@@ -221,7 +225,7 @@ class Said:
             self._told[of_part] + network.of_place(places_in_history(*at))
             for of_part, *at in zip(items, later, counts, strict=True)
         ]
-        for block in network.blocks:
+        for block in network.layers():
             asked = torch.cat([block.ask(part) for part in hidden])
             heard = torch.zeros((len(asked), network.width))
             for start, end in pairwise(offsets.tolist()):
