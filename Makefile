@@ -13,7 +13,8 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-rust test-python test-slow bench bench-kernels bench-rust \
-    bench-latency bench-feedback bench-accuracy bench-factors bench-faithfulness format clean
+    bench-latency bench-feedback bench-accuracy bench-factors bench-faithfulness \
+    bench-wrapped format clean
 
 help: ## Say what can be made.
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -61,6 +62,9 @@ bench-accuracy: $(VENV)/.bench $(VENV)/.rectools $(EXTENSION) ## Measure accurac
 
 bench-factors: $(VENV)/.bench $(EXTENSION) ## Time the reasons of ALS beside implicit's own.
 	$(BIN)/python -m bench.explained_factors $(ARGS)
+
+bench-wrapped: $(VENV)/.rectools $(EXTENSION) ## Time reasons for RecTools' SASRec, and hold them against Shapley values.
+	PYTHONPATH=. $(VENV)/rectools/bin/python -m bench.wrapped $(ARGS)
 
 bench-faithfulness: $(VENV)/.bench $(EXTENSION) ## Hold every method's reasons against the truth; ARGS="--quick --users 20".
 	$(BIN)/python -m bench.faithfulness $(ARGS)

@@ -41,20 +41,26 @@ def trainer():
     return Trainer(max_epochs=10, accelerator="cpu", enable_checkpointing=False, **silent)
 
 
-def main():
-    """Fit on a made-up world, wrap, and say how near the reasons are to Shapley values."""
+def wrapped():
+    """Train on a made-up world, and put reasons to the model."""
     torch.manual_seed(0)
     events = whyrec.datasets.synthetic(seed=0, n_users=300, n_items=80).events.to_pandas()
     read = events.rename(columns={"timestamp": "datetime"}).assign(weight=1.0)
     read["datetime"] = pd.to_datetime(read["datetime"].astype(np.int64))
-    model = SASRecModel(
+    trained = SASRecModel(
         n_factors=32, session_max_len=20, dropout_rate=0.1, get_trainer_func=trainer
     ).fit(Dataset.construct(read))
 
+    model = SASRec(trained)
     settings = whyrec.EncoderNetworkConfig(n_histories=512, max_steps=500, confidence_pairs=0)
-    sdk = whyrec.SDK.wrap(
-        SASRec(model), events, unknown_items="drop", explainer=settings, progress=False
+    return model, whyrec.SDK.wrap(
+        model, events, unknown_items="drop", explainer=settings, progress=False
     )
+
+
+def main():
+    """Recommend with reasons, and say how near they are to Shapley values."""
+    _, sdk = wrapped()
     print(sdk.recommend_with_reasons("u7", k=3))
     measured = sdk.faithfulness(20, reference=whyrec.ShapleyConfig(max_evaluations=4_096))
     print(f"Spearman {measured.means()['Spearman']:.3f}")

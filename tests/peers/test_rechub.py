@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from bench.event_rivals import relative_errors
 from numpy.typing import NDArray
 
 from whyrec import SDK, EncoderNetworkConfig, ModelError
 from whyrec.datasets.synthetic import World
+from whyrec.evaluate.intervals import interval
 from whyrec.types import Int64Array
 
 features = pytest.importorskip(
@@ -46,6 +48,16 @@ class YoutubeDNN:
         found: torch.Tensor = self.net({"item": torch.arange(1, N_ITEMS + 1)})
         return found
 
+    def gradients(self, items: Int64Array, vector: torch.Tensor) -> torch.Tensor:
+        """Return gradient × input at what the network looks up of each event."""
+        looked_up: list[torch.Tensor] = []
+        (table,) = [each for each in self.net.modules() if isinstance(each, torch.nn.Embedding)]
+        hook = table.register_forward_hook(lambda *told: looked_up.append(told[2]))
+        score = self.encode([items])[0] @ vector
+        hook.remove()
+        (found,) = torch.autograd.grad(score, looked_up[0])
+        return (found * looked_up[0]).sum(-1)[0, : len(items)].detach()
+
 
 def train(model: YoutubeDNN, histories: list[NDArray[np.str_]]) -> None:
     """Foretell the last event from those before it."""
@@ -69,8 +81,12 @@ def test_youtube_dnn_gives_reasons(world: World) -> None:
     model.net.eval()
     explainer = EncoderNetworkConfig(n_histories=384, max_steps=400, confidence_pairs=0)
     sdk = SDK.wrap(model, world.events, world.items, explainer=explainer, progress=False)
-    # All events count for about the same here, so that their order says little.
-    assert sdk.faithfulness(30).means()["cosine"] > 0.95
+    found = relative_errors(sdk, model.item_ids, model.gradients, n_users=40, n_permutations=256)
+    errors = {name: np.array(each) for name, each in found.items()}
+    assert len(errors["gap"]) == 40
+    assert errors["gap"].max() < 1e-9
+    for rival in ("leave one out", "gradient"):
+        assert interval(errors["reasons"] - errors[rival]).high < 0, rival
     best = sdk.recommend_with_reasons("u3", k=1, max_reasons=None)[0]
     assert best.base_value is not None
     assert best.reasons is not None

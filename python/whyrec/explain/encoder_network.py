@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -9,21 +10,24 @@ import torch
 from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
+from whyrec.data.rows import offsets_of
 from whyrec.errors import ArgumentError, StorageError
 from whyrec.explain.attribution import Attributions, PlayerKind, Players, close_gaps
 from whyrec.explain.confidence import Confidence, fit_confidence
 from whyrec.explain.encoder_training import queries_alone, train
-from whyrec.explain.event_network import EventNetwork
+from whyrec.explain.event_network import EventNetwork, Said
 from whyrec.explain.shapley import ShapleyConfig
 from whyrec.models.loop import Run
-from whyrec.models.places import places_for
 from whyrec.models.recommender import EncodingRecommender, Recommender
 from whyrec.models.renewal import load
 from whyrec.settings import check_numbers
-from whyrec.types import Float32Array, Float64Array, Int32Array
+from whyrec.types import Float32Array, Float64Array
 
 _CONFIDENCE, _ALONE = "confidence", "alone"
 """The names of the arrays that are not the network's."""
+
+_ITEMS = 16
+"""Items of a history that are multiplied with its events together."""
 
 _REFERENCE = 1_024
 """Evaluations of a pair that confidence is learned from: the encoder may take its time."""
@@ -41,6 +45,11 @@ class EncoderNetworkConfig:
 
     n_blocks: int = 2
     """How often events attend to one another."""
+
+    n_heard: int = 64
+    """So many of the latest events of a history every event attends to; the time of an answer
+    grows with them and with the events.
+    """
 
     n_histories: int = 2_048
     """Histories, and parts of them, whose coalitions are asked of the encoder."""
@@ -183,7 +192,7 @@ class EncoderNetworkConfig:
     ) -> EventNetwork:
         """Build the network from the arrays of the explainer."""
         dimension = encoding(recommender).item_vectors().shape[1]
-        network = EventNetwork(dimension, self.width, self.heads, self.n_blocks)
+        network = EventNetwork(dimension, self.width, self.heads, self.n_blocks, self.n_heard)
         others = (_CONFIDENCE, _ALONE)
         weights = {name: each for name, each in arrays.items() if name not in others}
         try:
@@ -217,6 +226,7 @@ class EncoderNetwork:
         self._recommender, self._alone = recommender, alone
         self._network = network.eval().requires_grad_(False)
         self._vectors = torch.from_numpy(recommender.item_vectors())
+        self._said = Said(self._network, self._vectors, alone)
         self._biases = recommender.item_biases()
         self._confidence = confidence
 
@@ -224,20 +234,11 @@ class EncoderNetwork:
     def explain(
         self, histories: Histories, pairs: Pairs, full_values: Float64Array
     ) -> Attributions:
-        """Attribute the scores of a batch of pairs, in one pass for each history."""
+        """Attribute the scores of a batch of pairs, in one pass over the events of all of them."""
         players = Players.of(histories, self._recommender.item_features, pairs)
+        is_event = players.kinds == PlayerKind.EVENT
         contributions = np.zeros(len(players.kinds))
-        is_event, counts = players.kinds == PlayerKind.EVENT, histories.counts()
-        found: list[Float64Array] = [np.zeros(0)] * len(pairs)
-        order = np.argsort(pairs.rows, kind="stable")
-        for of_row in np.split(order, np.flatnonzero(np.diff(pairs.rows[order])) + 1):
-            if len(of_row):
-                row = int(pairs.rows[of_row[0]])
-                events = histories.items[histories.offsets[row] : histories.offsets[row + 1]]
-                of_items = self._of_history(events) @ self._vectors[pairs.items[of_row]].T
-                for pair, of_pair in zip(of_row.tolist(), of_items.T.double().numpy(), strict=True):
-                    found[pair] = of_pair[: counts[row]]
-        contributions[is_event] = np.concatenate([*found, np.zeros(0)])
+        contributions[is_event] = self._of_events(histories, pairs)
         bases = self._biases[pairs.items].astype(np.float64)
         closed = close_gaps(
             Attributions(pairs, players, contributions, bases, full_values, "network"),
@@ -246,14 +247,23 @@ class EncoderNetwork:
         known = self._confidence
         return closed if known is None else replace(closed, confidences=known.of(closed))
 
-    def _of_history(self, events: Int32Array) -> torch.Tensor:
-        """Return float32 [n_places, dimension]: one history by itself, so that no other counts."""
-        width = int(places_for(np.array([len(events)]))[0])
-        told = self._vectors.new_zeros((2, 1, width, self._vectors.shape[1]))
-        told[0, 0, : len(events)] = self._vectors[events]
-        told[1, 0, : len(events)] = self._alone[events]
-        found: torch.Tensor = self._network(*told, torch.tensor([len(events)]))[0]
-        return found
+    def _of_events(self, histories: Histories, pairs: Pairs) -> Float64Array:
+        """Return float64 [n_events of all pairs]: φ of each event of each pair, gaps left open."""
+        order = np.argsort(pairs.rows, kind="stable")
+        rows, counts = np.unique(pairs.rows, return_counts=True)
+        asked = histories.take(rows.astype(np.int64))
+        said = self._said.of(torch.from_numpy(asked.items).long(), asked.offsets)
+        found: list[Float64Array] = [np.zeros(0)] * len(pairs)
+        ends = zip(pairwise(asked.offsets.tolist()), pairwise(offsets_of(counts)), strict=True)
+        for (start, end), (first, last) in ends:
+            for at in range(first, last, _ITEMS):
+                of_row = order[at : min(at + _ITEMS, last)]
+                # As many items each time, since products of other shapes are rounded otherwise.
+                items = np.resize(pairs.items[of_row], _ITEMS)
+                of_items = (said[start:end].clone() @ self._vectors[items].T).T.double().numpy()
+                for pair, of_pair in zip(of_row.tolist(), of_items, strict=False):
+                    found[pair] = of_pair
+        return np.concatenate([np.zeros(0), *found])
 
     def arrays(self) -> dict[str, Float32Array]:
         """Return everything that is learned."""

@@ -60,7 +60,7 @@ def train(
     network = network or EventNetwork.start(
         answers.vectors,
         answers.alone,
-        (config.width, config.heads, config.n_blocks),
+        (config.width, config.heads, config.n_blocks, config.n_heard),
         config.seed,
     )
     n_held_out = max(1, round(_HELD_OUT * len(answers)))

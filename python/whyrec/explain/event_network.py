@@ -1,28 +1,38 @@
 """The network behind `EncoderNetwork`: what each event of a history says of any item."""
 
-from typing import Self
+from itertools import pairwise
+from typing import Self, cast
 
+import numpy as np
 import torch
 from torch import nn
+
+from whyrec.types import Int64Array
 
 N_PLACES_KNOWN = 5
 """Numbers that say where an event stands in its history."""
 
+_TOGETHER = 256
+"""So many events go through the layers together, whatever their histories.
 
-def places_in_history(counts: torch.Tensor, width: int) -> torch.Tensor:
-    """Return float32 [n_rows, width, `N_PLACES_KNOWN`]: how many events are later, on few scales.
+Products of matrices of one shape alone: what is computed of an event depends on no other then.
+"""
+
+
+def places_in_history(later: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """Return float32 [..., `N_PLACES_KNOWN`]: how many events are later, on few scales.
 
     Args:
-        counts: int64 [n_rows], the events of each.
-        width: places for events.
+        later: int64 [...], how many events of its history are later than each.
+        counts: int64 [...], how many events its history has.
     """
-    later = (counts[:, None] - 1 - torch.arange(width)).clamp(min=0).float()
+    later, counts = torch.broadcast_tensors(later.clamp(min=0).float(), counts.clamp(min=1).float())
     known = [
         torch.log1p(later) / 4,
         1 / (1 + later),
         2 / ((1 + later) * (2 + later)),
-        later / counts[:, None].clamp(min=1),
-        (torch.log1p(counts.float()) / 4)[:, None].expand_as(later),
+        later / counts,
+        torch.log1p(counts) / 4,
     ]
     return torch.stack(known, -1)
 
@@ -37,8 +47,9 @@ class EventNetwork(nn.Module):
     the vector of an item to the score of that item. So one pass serves all items.
     """
 
-    def __init__(self, dimension: int, width: int, heads: int, n_blocks: int) -> None:
+    def __init__(self, dimension: int, width: int, heads: int, n_blocks: int, n_heard: int) -> None:
         super().__init__()
+        self.width, self.n_heard = width, n_heard
         self.scales = nn.Buffer(torch.ones(2))
         """How long the two vectors of an item are: what goes in and comes out is about 1."""
         self.of_item = nn.Linear(2 * dimension, width)
@@ -51,14 +62,18 @@ class EventNetwork(nn.Module):
 
     @classmethod
     def start(
-        cls, vectors: torch.Tensor, alone: torch.Tensor, shape: tuple[int, int, int], seed: int
+        cls,
+        vectors: torch.Tensor,
+        alone: torch.Tensor,
+        shape: tuple[int, int, int, int],
+        seed: int,
     ) -> Self:
         """Return a network that has learned nothing yet, all weights drawn.
 
         Args:
             vectors: float32 [n_items, dimension].
             alone: float32 [n_items, dimension], the query of each item as the only event.
-            shape: width, heads and number of blocks.
+            shape: width, heads, number of blocks, and how many of the latest events are heard.
             seed: of the weights.
         """
         network, generator = cls(vectors.shape[1], *shape), torch.Generator().manual_seed(seed)
@@ -87,24 +102,49 @@ class EventNetwork(nn.Module):
             alone: float32 [n_rows, n_places, dimension], the query of each as the only event.
             counts: int64 [n_rows]: so many places of each row are events, the first ones.
         """
-        vectors, alone = vectors / self.scales[0], alone / self.scales[1]
-        width = vectors.shape[1]
-        there = torch.arange(width) < counts[:, None]
-        hidden = self.of_item(torch.cat([vectors, alone], -1)) + self.of_place(
-            places_in_history(counts, width)
+        each = counts[:, None]
+        later = each - 1 - torch.arange(vectors.shape[1])
+        there = later >= 0
+        is_heard = there & (later < self.n_heard)
+        hidden = self.of_items(vectors, alone) + self.of_place(places_in_history(later, each))
+        for block in self.layers():
+            asked = block.ask(hidden)
+            hidden = block.take_in(hidden, block.hear(asked, asked, is_heard))
+        turned = self.turned(vectors / self.scales[0])
+        said = self.say(hidden, turned, alone / self.scales[1], each)
+        return said * there[..., None]
+
+    def layers(self) -> list["_Block"]:
+        """Return the blocks, in the order that events go through them."""
+        return cast("list[_Block]", list(self.blocks))
+
+    def of_items(self, vectors: torch.Tensor, alone: torch.Tensor) -> torch.Tensor:
+        """Return float32 [..., width]: what goes in of an event, but for its place."""
+        told: torch.Tensor = self.of_item(
+            torch.cat([vectors / self.scales[0], alone / self.scales[1]], -1)
         )
-        for block in self.blocks:
-            hidden = block(hidden, there)
+        return told
+
+    def say(
+        self, hidden: torch.Tensor, turned: torch.Tensor, alone: torch.Tensor, counts: torch.Tensor
+    ) -> torch.Tensor:
+        """Return float32 [..., dimension]: what each event adds to the query.
+
+        Args:
+            hidden: float32 [..., width], after the blocks.
+            turned: float32 [..., dimension], of the vectors of the items.
+            alone: float32 [..., dimension], of length about 1.
+            counts: int64 [...]: how many events each history has.
+        """
         hidden = self.normalise(hidden)
         own = self.own(hidden)
-        said = own[..., :1] * self.turned(vectors) + own[..., 1:] * alone + self.said(hidden)
-        share = self.scales[1] / counts[:, None, None].clamp(min=1)
-        found: torch.Tensor = said * there[..., None] * share
+        said = own[..., :1] * turned + own[..., 1:] * alone + self.said(hidden)
+        found: torch.Tensor = said * (self.scales[1] / counts.clamp(min=1))[..., None]
         return found
 
 
 class _Block(nn.Module):
-    """Attention of all events to all, and a feed-forward network."""
+    """Attention of all events to the latest, and a feed-forward network."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -116,13 +156,86 @@ class _Block(nn.Module):
             nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )
 
-    def forward(self, hidden: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-        """Return [n_rows, n_places, width]; there, bool [n_rows, n_places], says what is heard."""
-        parts = self.asked(self.before(hidden)).unflatten(-1, (3, self.heads, -1)).unbind(-3)
-        queries, keys, values = (each.transpose(1, 2) for each in parts)
-        heard = nn.functional.scaled_dot_product_attention(
-            queries, keys, values, there[:, None, None]
-        )
-        hidden = hidden + self.heard(heard.transpose(1, 2).flatten(2))
+    def ask(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return [..., 3 · width]: queries, keys and values of each event."""
+        asked: torch.Tensor = self.asked(self.before(hidden))
+        return asked
+
+    def hear(
+        self, asked: torch.Tensor, others: torch.Tensor, is_heard: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return [n_rows, n_places, width]: what each event hears of others.
+
+        Args:
+            asked: [n_rows, n_places, 3 · width], of those who hear.
+            others: [n_rows, n_others, 3 · width].
+            is_heard: bool [n_rows, n_others]; None hears all.
+        """
+        queries, _, _ = self._parts(asked)
+        _, keys, values = self._parts(others)
+        mask = None if is_heard is None else is_heard[:, None, None]
+        heard = nn.functional.scaled_dot_product_attention(queries, keys, values, mask)
+        return heard.transpose(1, 2).flatten(2)
+
+    def take_in(self, hidden: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
+        """Return [..., width]: what an event is with what it heard."""
+        hidden = hidden + self.heard(heard)
         fed: torch.Tensor = hidden + self.fed(self.between(hidden))
         return fed
+
+    def _parts(self, asked: torch.Tensor) -> list[torch.Tensor]:
+        parts = asked.unflatten(-1, (3, self.heads, -1)).unbind(-3)
+        return [each.transpose(1, 2) for each in parts]
+
+
+class Said:
+    """What a trained network says of the events of any history, from tables of the items.
+
+    What a layer makes of an item, it makes once. Events of all histories go through the layers
+    together, so many at once whoever asks; each history hears itself alone. So what is said of an
+    event has the same bits in any company.
+    """
+
+    def __init__(self, network: EventNetwork, vectors: torch.Tensor, alone: torch.Tensor) -> None:
+        self._network = network
+        self._told = network.of_items(vectors, alone)
+        self._turned = network.turned(vectors / network.scales[0])
+        self._alone = alone / network.scales[1]
+
+    def of(self, items: torch.Tensor, offsets: Int64Array) -> torch.Tensor:
+        """Return float32 [n_events, dimension]: what each event adds to the query.
+
+        Args:
+            items: int64 [n_events], the items of one history after the other.
+            offsets: int64 [n_rows + 1], where each history begins and ends.
+        """
+        network, n_events = self._network, len(items)
+        n_parts = max(1, -(-n_events // _TOGETHER))
+        counts, ends = (
+            torch.from_numpy(np.repeat(each, np.diff(offsets)))
+            for each in (np.diff(offsets), offsets[1:])
+        )
+        later = ends - 1 - torch.arange(n_events)
+        # The last part is filled up, and what is computed of it is left away.
+        items, counts, later = (
+            nn.functional.pad(each, (0, n_parts * _TOGETHER - n_events)).view(-1, _TOGETHER)
+            for each in (items, counts, later)
+        )
+        hidden = [
+            self._told[of_part] + network.of_place(places_in_history(*at))
+            for of_part, *at in zip(items, later, counts, strict=True)
+        ]
+        for block in network.layers():
+            asked = torch.cat([block.ask(part) for part in hidden])
+            heard = torch.zeros((len(asked), network.width))
+            for start, end in pairwise(offsets.tolist()):
+                if end > start:
+                    own = asked[start:end].clone()[None]
+                    heard[start:end] = block.hear(own, own[:, -network.n_heard :])[0]
+            parts = heard.view(n_parts, _TOGETHER, -1)
+            hidden = [block.take_in(*each) for each in zip(hidden, parts, strict=True)]
+        said = [
+            network.say(part, self._turned[of_part], self._alone[of_part], count)
+            for part, of_part, count in zip(hidden, items, counts, strict=True)
+        ]
+        return torch.cat(said)[:n_events]
