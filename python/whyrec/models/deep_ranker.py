@@ -62,7 +62,9 @@ class DeepRankerConfig:
     """Widths of the hidden layers; one more layer makes a logit of the last."""
 
     n_weights: int = 4_000_000
-    """The most weights of the wide part, those that count for most; 0 has no wide part."""
+    """The most weights of the wide part, those that count for most; 0 has no wide part. As many at
+    most lead to features of items without weights.
+    """
 
     dropout: float = 0.5
     """Chance of a hidden unit to be left out in training."""
@@ -149,7 +151,7 @@ class DeepRankerConfig:
         """
         own, of_retrieval, of_wide = (_named(prefix, arrays) for prefix in ("", _RETRIEVAL, _WIDE))
         retrieval = self.retrieval.restore(dataset, of_retrieval)
-        wide = WideWeights.restore(of_wide, dataset.n_items)
+        wide = WideWeights.restore(of_wide, dataset.item_features)
         network = RankerNetwork(retrieval.dimension, dataset, self.layers)
         try:
             network.load_state_dict({name: torch.from_numpy(each) for name, each in own.items()})
@@ -218,7 +220,8 @@ class DeepRanker:
     def with_item_features(self, features: Features) -> "DeepRanker":
         """Return the recommender with other features of its candidates; see the protocol."""
         retrieval = self._retrieval.with_item_features(features)
-        return DeepRanker(retrieval, self._network, self._wide, self.n_ranked)
+        wide = self._wide.with_item_features(features)
+        return DeepRanker(retrieval, self._network, wide, self.n_ranked)
 
     @property
     def dimension(self) -> int:
@@ -305,7 +308,7 @@ class DeepRanker:
         )
         return EmbeddedForRanker(
             self._retrieval.embed_pairs(histories, rows, items, widths),
-            self._wide.of_pairs(histories, rows, items, widths[0]),
+            self._wide.of_pairs(histories, rows, items, widths),
             padded(parts, places(row_offsets, np.arange(len(rows)), widths[1])),
             feature_parts(network.features, self.item_features, items, widths[2]),
         )
@@ -319,7 +322,7 @@ class DeepRanker:
         fields = self._network.absent_fields.sum(0) + of_user + features @ embedded.features
         queries, items, biases = self._retrieval.pair_vectors(embedded.pairs, presence)
         values: torch.Tensor = self._network(
-            queries, items, biases + embedded.wide.values(events), fields
+            queries, items, biases + embedded.wide.values(events, features), fields
         )
         return values
 

@@ -155,7 +155,7 @@ class _Training:
         self._whole = _Catalog.of(fitted.before, fitted.before.item_features)
         self._kept = _KeptFeatures(len(self._whole.features.tokens))
         self._thinned: _Catalog | None = None
-        self._wide = WideWeights.nothing(fitted.part.n_items)
+        self._wide = WideWeights.nothing(fitted.part.item_features)
 
     def choose_wide(self, users: Int64Array, dataset: Dataset) -> WideWeights:
         """Choose a wide part for the lists of some users, and return it with all events taken in.
@@ -168,13 +168,13 @@ class _Training:
             return self._wide
         validation = Validation(part, self._fitted.held_out, self._config.seed)
         model = WideModel.chosen(part, validation)
-        self._wide = WideWeights.of(part.interactions, part.n_items, model, n_weights)
+        self._wide = WideWeights.of(part, model, n_weights)
         lists = self._whole_lists(users[:_MOST_LISTS])
         strength = max(
             _STRENGTHS, key=lambda each: self._ndcg(replace(lists, wide=each * lists.wide)).mean()
         )
         self._wide = self._wide.times(strength)
-        whole = WideWeights.of(dataset.interactions, dataset.n_items, model, n_weights)
+        whole = WideWeights.of(dataset, model, n_weights)
         return whole.times(strength)
 
     def run(self, learning: Int64Array, validating: Int64Array) -> None:
