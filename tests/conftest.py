@@ -18,7 +18,8 @@ from whyrec.models import (
     TwoTower,
     TwoTowerConfig,
 )
-from whyrec.models.wide import WideModel, WideWeights
+from whyrec.models.wide import WideWeights
+from whyrec.models.wide_model import WideModel
 
 # The same examples in every run, however slow the machine; `make test-slow` looks for new ones.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -152,7 +153,7 @@ def ranker(shop: Dataset, ranker_config: DeepRankerConfig) -> DeepRanker:
 def wide_ranker(shop: Dataset, ranker_config: DeepRankerConfig, ranker: DeepRanker) -> DeepRanker:
     """The same with a wide part, which decides much of its order."""
     model = WideModel(l2=1.0, windows=False)
-    wide = WideWeights.of(shop.interactions, shop.n_items, model, 400).times(8.0)
+    wide = WideWeights.of(shop, model, 400).times(8.0)
     arrays = {f"wide.{name}": each for name, each in wide.arrays().items()}
     found = ranker_config.restore(shop, {**ranker.arrays(), **arrays})
     assert len(found.wide_items) > len(ranker.wide_items)

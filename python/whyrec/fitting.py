@@ -37,7 +37,7 @@ from whyrec.models import (
     WrappedConfig,
     fit_recommender,
 )
-from whyrec.models.deep_ranker import composed
+from whyrec.models.ranker_config import composed
 from whyrec.saved import Fitted
 
 _EVALUATIONS = 256

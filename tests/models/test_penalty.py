@@ -7,7 +7,8 @@ import whyrec
 from whyrec.data.dataset import Dataset
 from whyrec.data.wrong_reasons import WrongReason
 from whyrec.models.penalty import Penalty, PenaltyConfig
-from whyrec.models.wide import WideModel, WideWeights
+from whyrec.models.wide import WideWeights
+from whyrec.models.wide_model import WideModel
 
 WORLD = whyrec.datasets.synthetic(seed=0, n_users=40, n_items=30)
 DATA = Dataset.from_tables(WORLD.events, WORLD.items, WORLD.users)
@@ -63,7 +64,7 @@ def test_it_begins_at_its_weight_and_an_ndcg_counts_for_more_without_what_is_wro
 def test_a_penalty_of_one_weight_is_ridge_regression_with_it() -> None:
     model = WideModel(l2=5.0, windows=False)
     plain, held = (
-        WideWeights.of(DATA.interactions, DATA.n_items, model, 10_000, penalties)
+        WideWeights.of(DATA, model, 10_000, penalties)
         for penalties in ({}, {(2, 7): 40.0, (4, 7): 1e9})
     )
     matrix = np.zeros((DATA.n_users, DATA.n_items))
@@ -77,8 +78,8 @@ def test_a_penalty_of_one_weight_is_ridge_regression_with_it() -> None:
     found = held._weights.toarray()
     assert np.allclose(found[rows, column], wanted, atol=1e-4)
     assert abs(found[at.index(4), column]) < 1e-6
-    again = WideWeights.restore(held.times(3.0).arrays(), DATA.n_items)
-    again = again.solved_again(DATA.interactions, DATA.n_items, 10_000)
+    again = WideWeights.restore(held.times(3.0).arrays(), DATA.item_features)
+    again = again.solved_again(DATA, 10_000)
     assert np.array_equal(again._weights.toarray(), 3 * found)
     rest = np.delete(np.arange(len(at)), column)
     assert np.array_equal(found[:, rest], plain._weights.toarray()[:, rest])

@@ -1,10 +1,11 @@
 """What scores: recommenders behind one protocol."""
 
-from whyrec.models.deep_ranker import DeepRanker, DeepRankerConfig
+from whyrec.models.deep_ranker import DeepRanker
 from whyrec.models.factors import Factors, FactorsConfig
 from whyrec.models.linear import EASE, EASEConfig
 from whyrec.models.loop import Run, TrainingConfig, TrainingStep
 from whyrec.models.popularity import Popularity, PopularityConfig
+from whyrec.models.ranker_config import DeepRankerConfig
 from whyrec.models.recommender import (
     DifferentiableRecommender,
     EncodingRecommender,

@@ -19,11 +19,12 @@ from whyrec.models.recommender import Before, DotProductRecommender, HeldOutFit
 from whyrec.models.renewal import beginning, load
 from whyrec.models.targets import weights_of_kinds
 from whyrec.models.validation import Validation
-from whyrec.models.wide import WideModel, WideWeights
+from whyrec.models.wide import WideWeights
+from whyrec.models.wide_model import WideModel
 from whyrec.types import Float64Array, Int64Array
 
 if TYPE_CHECKING:  # the config trains, so it imports this module
-    from whyrec.models.deep_ranker import DeepRankerConfig
+    from whyrec.models.ranker_config import DeepRankerConfig
 
 _AT = 10
 _FEWEST, _MOST = 20, 1_000
@@ -179,7 +180,7 @@ class _Training:
         self._whole = _Catalog.of(fitted.before, fitted.before.item_features)
         self._kept = _KeptFeatures(len(self._whole.features.tokens))
         self._thinned: _Catalog | None = None
-        self._wide = WideWeights.nothing(fitted.part.n_items)
+        self._wide = WideWeights.nothing(fitted.part.item_features)
 
     def choose_wide(self, users: Int64Array, dataset: Dataset) -> WideWeights:
         """Choose a wide part for the lists of some users, and return it with all events taken in.
@@ -192,15 +193,13 @@ class _Training:
             return self._wide
         validation = Validation(part, self._fitted.held_out, self._config.seed)
         model = WideModel.chosen(part, validation)
-        self._wide = WideWeights.of(part.interactions, part.n_items, model, n_weights)
+        self._wide = WideWeights.of(part, model, n_weights)
         lists = self._whole_lists(users[:_MOST_LISTS])
         strength = max(
             _STRENGTHS, key=lambda each: self._ndcg(replace(lists, wide=each * lists.wide)).mean()
         )
         self._wide = self._wide.times(strength)
-        whole = WideWeights.of(
-            dataset.interactions, dataset.n_items, model, n_weights, self._penalties(model.l2)
-        )
+        whole = WideWeights.of(dataset, model, n_weights, self._penalties(model.l2))
         return whole.times(strength)
 
     def _penalties(self, l2: float) -> dict[tuple[int, int], float]:

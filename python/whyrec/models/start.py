@@ -179,12 +179,13 @@ def _scores(
 def split_by_features(dataset: Dataset, vectors: Float32Array, has_events: BoolArray) -> ItemTable:
     """Give to features what they predict of the vectors [n_items, dimension], to items the rest.
 
-    The two add up to the vectors, which are 0 for an item without events: nobody having chosen it
-    says more than its features. Every item with events weighs the same in the prediction.
+    The two add up to the vectors of items with events, each of which weighs the same in the
+    prediction. An item without events is what its features predict, if it has any.
     """
     features = dataset.item_features
     predicted = predict_from_features(features, vectors, has_events.astype(np.float32), _FEATURE_L2)
     own = vectors - features.matrix() @ predicted
+    own[~has_events & (np.diff(features.offsets) > 0)] = 0
     table = ItemTable(len(vectors), len(predicted), vectors.shape[1])
     with torch.no_grad():
         table.identity.copy_(torch.from_numpy(own))

@@ -2,99 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse
 import torch
 from numpy.typing import NDArray
 
 from whyrec._native import sum_sparse_rows
 from whyrec.data.dataset import Dataset
-from whyrec.data.interactions import Histories, Interactions
+from whyrec.data.features import Features
+from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.data.rows import offsets_of
-from whyrec.models.linear import incidence_matrix, interaction_matrix, stacked_matrix
+from whyrec.models.linear import interaction_matrix
 from whyrec.models.padding import padded, places
-from whyrec.models.validation import Validation
+from whyrec.models.wide_model import Penalties, Solved, WideModel, most_popular
 from whyrec.types import Float32Array, Int32Array, Int64Array
-
-_FEWEST_USERS = 2
-"""Items of fewer users are related to nothing that another user could have."""
 
 _MOST_ITEMS = 8_192
 """Items that have weights, the most popular ones: their matrix takes 256 MiB."""
 
-_CHOSEN_ON = 2_000
-"""Items of the small models that settings are chosen on."""
-
 _CELLS = 4_000_000
 """Scores of rows over the items that are held at once."""
 
-_L2 = (10.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 _NAMES = "items", "offsets", "columns", "weights"
-_SOLVED, _PENALTIES = "solved", "penalties"
-
-
-Penalties: TypeAlias = Mapping[tuple[int, int], float]
-"""By item of the history and scored item: a ridge penalty of one weight, in events."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WideModel:
-    """What is solved for: EASE of whole histories and of windows of them; see `LinearModel`."""
-
-    l2: float
-    """Strength of the ridge penalty, in events."""
-
-    windows: bool
-    """Whether there are any."""
-
-    @classmethod
-    def chosen(cls, part: Dataset, validation: Validation) -> "WideModel":
-        """Choose the model that ranks held-out events best, among the most popular items."""
-        kept = _most_popular(part.interactions, part.n_items, _CHOSEN_ON)
-        models, ndcgs = [], []
-        for windows in (True, False):
-            gram = _gram(part.interactions, part.n_items, kept, windows)
-            for l2 in _L2:
-                score = partial(_scores, kept, _solve(gram, l2, kept, {}), part.n_items)
-                models.append(cls(l2=l2, windows=windows))
-                ndcgs.append(validation.ndcg(validation.scores(score)))
-        return models[int(np.argmax(ndcgs))]
-
-
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """What weights came from, so that they can be solved for again with other events."""
-
-    model: WideModel
-
-    penalties: Penalties
-
-    strength: float = 1.0
-    """What they were multiplied by."""
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return model and strength, float64 [3], and the penalties, float64 [n, 3]."""
-        penalties = [(*pair, each) for pair, each in self.penalties.items()]
-        return {
-            _SOLVED: np.array([self.model.l2, self.model.windows, self.strength]),
-            _PENALTIES: np.array(penalties, np.float64).reshape(-1, 3),
-        }
-
-    @classmethod
-    def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> "Solved | None":
-        """Build what `arrays` has told, if it has."""
-        if _SOLVED not in arrays:
-            return None
-        l2, windows, strength = arrays[_SOLVED].tolist()
-        penalties = {
-            (int(source), int(target)): each for source, target, each in arrays[_PENALTIES].tolist()
-        }
-        return cls(WideModel(l2=l2, windows=bool(windows)), penalties, strength)
+_VALUE_NAMES = "value_offsets", "value_columns", "value_weights"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,26 +44,39 @@ class HistoryWeights:
     most_alike: int
     """The most events before of one item."""
 
-    def values(self, presence: torch.Tensor) -> torch.Tensor:
+    foretold: torch.Tensor
+    """int64 [n_foretold], rising: which pairs, row by row, have an item without weights."""
+
+    of_values: torch.Tensor
+    """float32 [n_foretold, n_event_places, n_feature_places], in logits."""
+
+    def values(self, events: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """Return [n_rows, n_items, n_coalitions]: the sum over the distinct items that are there.
 
         An event counts where none before it has the same item: with w its weight, p its presence,
 
             Σ w p Π over the events before of the same item of (1 − p).
 
+        Where w is foretold by features, it is the sum of what those say that are there.
+
         Args:
-            presence: [n_rows, n_items, n_coalitions, n_event_places].
+            events: their presence, [n_rows, n_items, n_coalitions, n_event_places].
+            features: the same, [n_rows, n_items, n_coalitions, n_feature_places].
         """
-        counting = presence
+        counting = events
         if self.most_alike:
-            before = self.before[:, None, None].expand(presence.shape)
-            absent = 1 - presence
-            nobody = torch.ones_like(presence)
+            before = self.before[:, None, None].expand(events.shape)
+            absent = 1 - events
+            nobody = torch.ones_like(events)
             for _ in range(self.most_alike):
                 after = torch.nn.functional.pad(nobody * absent, (1, 0), value=1.0)
                 nobody = after.gather(-1, before)
-            counting = presence * nobody
+            counting = events * nobody
         values: torch.Tensor = (counting * self.weights[:, :, None]).sum(-1)
+        if len(self.foretold):
+            parts = counting.flatten(0, 1)[self.foretold] @ self.of_values
+            found = (parts * features.flatten(0, 1)[self.foretold]).sum(-1)
+            values = values.flatten(0, 1).index_add(0, self.foretold, found).view(values.shape)
         return values
 
 
@@ -139,96 +86,118 @@ class WideWeights:
     The weights are those of EASE of histories and windows of them, as far as they are kept. So the
     contributions of events are known exactly, as with EASE itself.
 
+    An item that has no weights, as one that nobody chose yet, has those that its features foretell
+    (see `FeatureModel`): weights[j, i] = Σ over its feature values t of x_it · of_values[j, t].
+
     Source: H.-T. Cheng et al., Wide & Deep Learning for Recommender Systems (DLRS 2016); H. Steck,
     Embarrassingly Shallow Autoencoders for Sparse Data (WWW 2019).
     """
 
     def __init__(
         self,
-        items: Int32Array,
+        known: Int32Array,
         weights: scipy.sparse.csr_matrix,
-        n_items: int,
+        of_values: scipy.sparse.csr_matrix,
+        features: Features,
         solved: Solved | None = None,
     ) -> None:
-        self.n_items = n_items
+        self._known, self._weights, self._of_values = known, weights, of_values
+        self._features = features
         self.solved = solved
         """What the weights came from; None where there are none."""
-        self.items = items
-        """int32, rising: those that have weights."""
-        self._weights = weights
+        has_weight = np.zeros(features.schema.n_tokens, bool)
+        has_weight[of_values.indices] = True
+        is_foretold = np.diff(offsets_of(has_weight[features.tokens])[features.offsets]) > 0
+        is_foretold[known] = False
+        self._foretold = np.flatnonzero(is_foretold).astype(np.int32)
+        self.items = np.union1d(known, self._foretold).astype(np.int32)
+        """int32, rising: those that have weights, or features that foretell them."""
 
     @classmethod
     def of(
-        cls,
-        interactions: Interactions,
-        n_items: int,
-        model: WideModel,
-        most: int,
-        penalties: Penalties | None = None,
+        cls, dataset: Dataset, model: WideModel, most: int, penalties: Penalties | None = None
     ) -> "WideWeights":
         """Solve for the weights, and keep the most of them that count for most.
 
         Some may have a ridge penalty of their own, beside that of all: {(from, to): in events}.
 
         A weight from an item that n users chose is in n of their scores, so it counts by
-        weight² · n: what leaving it out adds to the squared error of all scores together.
+        weight² · n: what leaving it out adds to the squared error of all scores together. One that
+        leads to a feature value counts by the squares of all that items have of it, too. Of these
+        at most as many are kept.
         """
-        items = _most_popular(interactions, n_items, _MOST_ITEMS)
-        dense = _solve(
-            _gram(interactions, n_items, items, model.windows), model.l2, items, penalties or {}
-        )
-        if dense.size > most:
-            n_users = interaction_matrix(interactions, n_items)[:, items].sum(0)
-            counts_for = np.abs(dense) * np.sqrt(np.asarray(n_users, np.float32)).T
-            left_out = np.partition(counts_for, dense.size - most - 1, axis=None)
-            dense[counts_for <= left_out[dense.size - most - 1]] = 0
-        solved = Solved(model, penalties or {})
-        return cls(items, scipy.sparse.csr_matrix(dense), n_items, solved)
+        interactions, features = dataset.interactions, dataset.item_features
+        items = most_popular(interactions, dataset.n_items, _MOST_ITEMS)
+        dense = model.solve(interactions, dataset.n_items, items, penalties or {})
+        matrix = interaction_matrix(interactions, dataset.n_items)[:, items]
+        n_users = np.asarray(matrix.sum(0), np.float32).ravel()
+        shape = len(items), features.schema.n_tokens
+        of_values = _no_weights(*shape)
+        if model.features is not None:
+            found, tokens, counts_for = model.features.weights_of_values(
+                dense, features.matrix()[items], n_users
+            )
+            kept = _strongest(found, counts_for, most)
+            columns = tokens[kept.indices]
+            of_values = scipy.sparse.csr_matrix((kept.data, columns, kept.indptr), shape)
+        kept = _strongest(dense, np.abs(dense) * np.sqrt(n_users)[:, None], most)
+        return cls(items, kept, of_values, features, Solved(model, penalties or {}))
 
-    def solved_again(self, interactions: Interactions, n_items: int, most: int) -> "WideWeights":
+    def solved_again(self, dataset: Dataset, most: int) -> "WideWeights":
         """Solve for the same with other events, perhaps of more items."""
         if self.solved is None:
-            return self.nothing(n_items)
-        model, penalties = self.solved.model, self.solved.penalties
-        again = WideWeights.of(interactions, n_items, model, most, penalties)
+            return self.nothing(dataset.item_features)
+        again = WideWeights.of(dataset, self.solved.model, most, self.solved.penalties)
         return again.times(self.solved.strength)
 
     @classmethod
-    def nothing(cls, n_items: int) -> "WideWeights":
+    def nothing(cls, features: Features) -> "WideWeights":
         """Return no weights, for a recommender that has no wide part."""
-        return cls(
-            np.zeros(0, np.int32), scipy.sparse.csr_matrix(np.zeros((0, 0), np.float32)), n_items
-        )
+        of_values = _no_weights(0, features.schema.n_tokens)
+        return cls(np.zeros(0, np.int32), _no_weights(0, 0), of_values, features)
+
+    @property
+    def n_items(self) -> int:
+        """Of the catalog."""
+        return len(self._features)
+
+    def with_item_features(self, features: Features) -> "WideWeights":
+        """Return the same weights over other features of the items."""
+        return WideWeights(self._known, self._weights, self._of_values, features, self.solved)
 
     def times(self, strength: float) -> "WideWeights":
         """Return all weights times a number; times 0 there is nothing."""
         if not strength:
-            return self.nothing(self.n_items)
+            return self.nothing(self._features)
         of = self.solved
         solved = None if of is None else replace(of, strength=of.strength * strength)
-        weights = self._weights * np.float32(strength)
-        return WideWeights(self.items, weights, self.n_items, solved)
+        weights, of_values = (
+            each * np.float32(strength) for each in (self._weights, self._of_values)
+        )
+        return WideWeights(self._known, weights, of_values, self._features, solved)
 
     def scores(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, n_weighted]: the sums for all `items`, in logits."""
-        at, known = self._find(histories.items)
-        rows = np.repeat(np.arange(len(histories)), histories.counts())[known]
+        at, is_known = _find(self._known, histories.items)
+        rows = np.repeat(np.arange(len(histories)), histories.counts())[is_known]
         # Each item of a history once, in rising order.
-        cells = np.unique(rows * len(self.items) + at[known])
-        rows, chosen = np.divmod(cells, max(1, len(self.items)))
-        return sum_sparse_rows(
-            self._offsets,
-            self._weights.indices,
-            self._weights.data,
-            len(self.items),
-            offsets_of(np.bincount(rows, minlength=len(histories))),
-            chosen.astype(np.int32),
-        )
+        cells = np.unique(rows * len(self._known) + at[is_known])
+        rows, chosen = np.divmod(cells, max(1, len(self._known)))
+        asked = offsets_of(np.bincount(rows, minlength=len(histories))), chosen.astype(np.int32)
+        known = sum_sparse_rows(*self._rows, len(self._known), *asked)
+        if not len(self._foretold):
+            return known
+        sums = np.zeros((len(histories), len(self.items)), np.float32)
+        sums[:, np.searchsorted(self.items, self._known)] = known
+        of_values = sum_sparse_rows(*self._value_rows, len(self._values), *asked)
+        foretold = self._matrix_of_foretold @ of_values.T
+        sums[:, np.searchsorted(self.items, self._foretold)] = foretold.T
+        return sums
 
     def pair_values(self, histories: Histories, pairs: Pairs) -> Float32Array:
         """Return float32 [n_pairs], the same bits of a pair whatever else is asked."""
         values = np.zeros(len(pairs), np.float32)
-        at, known = self._find(pairs.items)
+        at, known = _find(self.items, pairs.items)
         rows_at_once = max(1, _CELLS // max(1, len(self.items)))
         for start in range(0, len(histories), rows_at_once):
             rows = np.arange(start, min(start + rows_at_once, len(histories)))
@@ -238,7 +207,11 @@ class WideWeights:
         return values
 
     def of_pairs(
-        self, histories: Histories, rows: Int64Array, items: Int64Array, width: int
+        self,
+        histories: Histories,
+        rows: Int64Array,
+        items: Int64Array,
+        widths: tuple[int, int, int],
     ) -> HistoryWeights:
         """Return what events weigh, before any is left out.
 
@@ -246,114 +219,144 @@ class WideWeights:
             histories: what the rows are of.
             rows: int64 [n_rows].
             items: int64 [n_rows, n_items], item indices.
-            width: places for events.
+            widths: places for events, attributes and features.
         """
         part = histories.take(rows)
-        at = places(part.offsets, np.arange(len(rows)), width)
+        at = places(part.offsets, np.arange(len(rows)), widths[0])
         events = padded(torch.from_numpy(part.items).long(), at).numpy()
-        there = at >= 0
-        (from_at, from_known), (to_at, to_known) = self._find(events), self._find(items)
-        keys = from_at[:, None, :] * len(self.items) + to_at[:, :, None]
-        place = np.minimum(np.searchsorted(self._keys, keys), max(0, len(self._keys) - 1))
-        known = (there & from_known)[:, None, :] & to_known[:, :, None]
-        if len(self._keys):
-            known &= self._keys[place] == keys
-            weights = np.where(known, self._weights.data[place], np.float32(0))
-        else:
-            weights = np.zeros(keys.shape, np.float32)
+        from_at, from_known = _find(self._known, events)
+        from_known &= at >= 0
+        to_at, to_known = _find(self._known, items)
+        known = from_known[:, None, :] & to_known[:, :, None]
+        weights = self._weights_at(from_at[:, None, :], to_at[:, :, None], known)
+        _, is_foretold = _find(self._foretold, items)
+        foretold = np.flatnonzero(is_foretold)
+        row = foretold // items.shape[1]
+        values = places(self._features.offsets, items.ravel()[foretold], widths[2])
+        tokens, sizes = (
+            padded(torch.from_numpy(each), values).numpy()
+            for each in (self._features.tokens, self._features.weights)
+        )
+        known = from_known[row][:, :, None] & (values >= 0)[:, None]
+        of_values = self._values_at(from_at[row][:, :, None], tokens[:, None], known)
+        of_values *= sizes[:, None]
         before, most_alike = _events_before(part, at)
-        return HistoryWeights(torch.from_numpy(weights), torch.from_numpy(before), most_alike)
+        return HistoryWeights(
+            torch.from_numpy(weights),
+            torch.from_numpy(before),
+            most_alike,
+            torch.from_numpy(foretold),
+            torch.from_numpy(of_values),
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return items, int32, their weights as rows of columns, int32, with offsets, int64, and
-        what was solved for.
+        """Return items, int32, and their weights as rows of columns, int32, with offsets, int64.
+
+        Those that lead to feature values are told likewise, and then what was solved for.
         """
-        of = self._weights
-        arrays = self.items, of.indptr.astype(np.int64), of.indices.astype(np.int32), of.data
-        solved = {} if self.solved is None else self.solved.arrays()
-        return dict(zip(_NAMES, arrays, strict=True)) | solved
+        arrays: dict[str, NDArray[Any]] = {"items": self._known}
+        for names, of in ((_NAMES[1:], self._weights), (_VALUE_NAMES, self._of_values)):
+            arrays |= zip(names, _rows_of(of), strict=True)
+        return arrays if self.solved is None else arrays | self.solved.arrays()
 
     @classmethod
-    def restore(cls, arrays: Mapping[str, NDArray[Any]], n_items: int) -> "WideWeights":
-        """Build what `arrays` has told."""
+    def restore(cls, arrays: Mapping[str, NDArray[Any]], features: Features) -> "WideWeights":
+        """Build what `arrays` has told, over the features of the items of a catalog."""
         items, offsets, columns, weights = (arrays[name] for name in _NAMES)
-        shape = (len(items), len(items))
-        matrix = scipy.sparse.csr_matrix((weights, columns, offsets), shape)
-        return cls(items, matrix, n_items, Solved.restore(arrays))
+        value_offsets, value_columns, value_weights = (arrays[name] for name in _VALUE_NAMES)
+        n_tokens = features.schema.n_tokens
+        return cls(
+            items,
+            scipy.sparse.csr_matrix((weights, columns, offsets), (len(items), len(items))),
+            scipy.sparse.csr_matrix(
+                (value_weights, value_columns, value_offsets), (len(items), n_tokens)
+            ),
+            features,
+            Solved.restore(arrays),
+        )
 
     @cached_property
-    def _offsets(self) -> Int64Array:
-        """int64 [n_weighted + 1]: where the weights of each item begin."""
-        return self._weights.indptr.astype(np.int64)  # type: ignore[no-any-return]
+    def _rows(self) -> tuple[Int64Array, Int32Array, Float32Array]:
+        return _rows_of(self._weights)
 
     @cached_property
-    def _keys(self) -> Int64Array:
-        """Where weights are, row by row: int64 [n_weights], rising."""
-        rows = np.repeat(np.arange(len(self.items)), np.diff(self._weights.indptr))
-        keys: Int64Array = rows * len(self.items) + self._weights.indices
-        return keys
+    def _value_rows(self) -> tuple[Int64Array, Int32Array, Float32Array]:
+        """The weights that lead to feature values, these counted among `_values` alone."""
+        offsets, columns, weights = _rows_of(self._of_values)
+        return offsets, np.searchsorted(self._values, columns).astype(np.int32), weights
 
-    def _find(self, items: NDArray[Any]) -> tuple[Int64Array, NDArray[np.bool_]]:
-        """Return the places of items among those with weights, and whether they are there."""
-        at = np.searchsorted(self.items, items)
-        if not len(self.items):
-            return np.zeros_like(at), np.zeros(at.shape, bool)
-        at = np.minimum(at, len(self.items) - 1)
-        return at, self.items[at] == items
+    @cached_property
+    def _values(self) -> Int32Array:
+        """int32, rising: the feature values that weights lead to."""
+        return np.unique(self._of_values.indices).astype(np.int32)
 
+    @cached_property
+    def _matrix_of_foretold(self) -> scipy.sparse.csr_matrix:
+        """The feature values of the items without weights, float32 [n_foretold, n_values]."""
+        return self._features.take(self._foretold.astype(np.int64)).matrix()[:, self._values]
 
-def _most_popular(interactions: Interactions, n_items: int, most: int) -> Int32Array:
-    """Return the items of most users, at most so many, int32 in rising order."""
-    n_users = np.asarray(interaction_matrix(interactions, n_items).sum(0)).ravel()
-    enough = np.flatnonzero(n_users >= _FEWEST_USERS)
-    order = np.argsort(-n_users[enough], kind="stable")[:most]
-    return np.sort(enough[order]).astype(np.int32)
+    @cached_property
+    def _weights_at(self) -> "_Entries":
+        return _Entries.of(self._weights)
 
-
-def _gram(
-    interactions: Interactions, n_items: int, items: Int32Array, windows: bool
-) -> Float32Array:
-    """Return float32 [n, n]: how often items were chosen together, by a user and in a window."""
-    matrix = stacked_matrix(interactions, n_items, windows)[:, items]
-    gram: Float32Array = np.asarray((matrix.T @ matrix).toarray(), np.float32)
-    return gram
+    @cached_property
+    def _values_at(self) -> "_Entries":
+        return _Entries.of(self._of_values)
 
 
-def _solve(gram: Float32Array, l2: float, items: Int32Array, penalties: Penalties) -> Float32Array:
-    """Return −P_ji / P_ii with P = (gram + λ)⁻¹, and a diagonal of 0.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entries:
+    """The entries of a sparse matrix, to be looked up."""
 
-    A column with penalties of its own has P = (gram + λ + D)⁻¹, by the formula of Woodbury.
-    """
-    if not len(gram):
-        return gram.copy()
-    matrix = gram.copy(order="F")
-    matrix[np.diag_indices(len(gram))] += np.float32(l2)
-    factor, _ = scipy.linalg.lapack.spotrf(matrix, overwrite_a=True, clean=True)
-    inverse, _ = scipy.linalg.lapack.spotri(factor, overwrite_c=True)
-    inverse = np.triu(inverse) + np.triu(inverse, 1).T
-    weights = inverse / -np.diag(inverse)
-    place_of = {item: place for place, item in enumerate(items.tolist())}
-    of_column: dict[int, dict[int, float]] = {}
-    for (source, target), penalty in penalties.items():
-        if source in place_of and target in place_of and source != target:
-            of_column.setdefault(place_of[target], {})[place_of[source]] = penalty
-    for column, of_row in of_column.items():
-        rows, own = list(of_row), np.diag(1 / np.array([*of_row.values()], np.float64))
-        block = own + inverse[np.ix_(rows, rows)]
-        less = inverse[:, rows] @ np.linalg.solve(block, inverse[rows, column])
-        weights[:, column] = (inverse[:, column] - less) / -(inverse[column, column] - less[column])
-    np.fill_diagonal(weights, 0)
-    return np.ascontiguousarray(weights, np.float32)
+    keys: Int64Array
+    """int64 [n_entries], rising: row · n_columns + column."""
+
+    entries: Float32Array
+
+    n_columns: int
+
+    @classmethod
+    def of(cls, matrix: scipy.sparse.csr_matrix) -> "_Entries":
+        """Number the entries row by row."""
+        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        return cls(rows * matrix.shape[1] + matrix.indices, matrix.data, matrix.shape[1])
+
+    def __call__(
+        self, rows: NDArray[Any], columns: NDArray[Any], chosen: NDArray[np.bool_]
+    ) -> Float32Array:
+        """Return float32 of the shape that all three broadcast to: 0 where none is or chosen."""
+        if not len(self.keys):
+            return np.zeros(chosen.shape, np.float32)
+        keys = rows * self.n_columns + columns
+        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(chosen & (self.keys[place] == keys), self.entries[place], np.float32(0))
 
 
-def _scores(
-    kept: Int32Array, weights: Float32Array, n_items: int, histories: Histories, _: Int64Array
-) -> torch.Tensor:
-    """Return float32 [n_rows, n_items], of items without weights −∞."""
-    found = torch.full((len(histories), n_items), -torch.inf)
-    rows = incidence_matrix(histories.items, histories.offsets, n_items)
-    found[:, torch.from_numpy(kept).long()] = torch.from_numpy(rows[:, kept] @ weights)
-    return found
+def _find(among: Int32Array, items: NDArray[Any]) -> tuple[Int64Array, NDArray[np.bool_]]:
+    """Return the places of items among others, which rise, and whether they are there."""
+    at = np.searchsorted(among, items)
+    if not len(among):
+        return np.zeros_like(at), np.zeros(at.shape, bool)
+    at = np.minimum(at, len(among) - 1)
+    return at, among[at] == items
+
+
+def _no_weights(n_rows: int, n_columns: int) -> scipy.sparse.csr_matrix:
+    nothing = np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(n_rows + 1, np.int64)
+    return scipy.sparse.csr_matrix(nothing, (n_rows, n_columns))
+
+
+def _rows_of(matrix: scipy.sparse.csr_matrix) -> tuple[Int64Array, Int32Array, Float32Array]:
+    """Return offsets, columns and weights of the rows."""
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
+
+
+def _strongest(dense: Float32Array, counts_for: Float32Array, most: int) -> scipy.sparse.csr_matrix:
+    """Keep the weights that count for most."""
+    if dense.size > most:
+        left_out = np.partition(counts_for, dense.size - most - 1, axis=None)
+        dense = np.where(counts_for <= left_out[dense.size - most - 1], np.float32(0), dense)
+    return scipy.sparse.csr_matrix(dense)
 
 
 def _events_before(histories: Histories, at: Int64Array) -> tuple[Int64Array, int]:
