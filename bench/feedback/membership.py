@@ -24,7 +24,7 @@ from whyrec.models.linear import EASE
 from whyrec.types import BoolArray, Float64Array, Int64Array
 
 N_SPLITS, N_SHADOWS, N_WATCHED, K = 4, 8, 100, 10
-N_RESAMPLES = 2_000
+N_RESAMPLES = 500
 
 
 def main(*, quick: bool = False) -> list[list[str]]:
