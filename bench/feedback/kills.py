@@ -147,6 +147,7 @@ def told(store: str, n_rounds: int, seen: dict[str, int]) -> list[str]:
         f"0 lost, 0 doubled in {n_rounds:,} kills{crashes}; {seen['calls']:,} calls acknowledged, "
         f"{seen['unacknowledged']} rounds had kept more"
     )
+    print(store, found, flush=True)
     return [f"kill -9, {store}", "0 lost of 1,000 rounds, no duplicates, intact", found]
 
 

@@ -53,4 +53,5 @@ def test_an_attacker_who_knows_has_an_area_of_one_and_one_who_guesses_of_half() 
 
 
 def test_what_is_seen_is_told_in_standard_deviations() -> None:
-    assert above(5.0, [1.0, 2.0, 3.0]) == pytest.approx(3.0)
+    others = np.array([[1.0, 2.0, 3.0], [0.0, 2.0, 4.0]])
+    assert above(np.array([5.0, 2.0]), others).tolist() == pytest.approx([3.0, 0.0])
