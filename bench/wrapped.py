@@ -150,11 +150,11 @@ def agreement(
         histories = dataset.histories(np.array([user]))
         scores = model.query_vectors(histories)[0] @ model.item_vectors().T + model.item_biases()
         best = np.argsort(-scores, kind="stable")
-        best = best[~np.isin(best, histories.items)][:N_ITEMS].astype(np.int32)
+        items = best[~np.isin(best, histories.items)][:N_ITEMS].astype(np.int32)
         told = sdk.explainer.explain(
-            histories, Pairs(np.zeros(N_ITEMS, np.int32), best), scores[best].astype(np.float64)
+            histories, Pairs(np.zeros(N_ITEMS, np.int32), items), scores[items].astype(np.float64)
         )
-        for pair, item in enumerate(best.tolist()):
+        for pair, item in enumerate(items.tolist()):
             vector, said = model.item_vectors()[item], told.contributions[told.of(pair)]
             found.append(_spearman(said[: counts[user]], reference.mean @ vector))
             halves.append(_halves(reference, vector))
