@@ -175,8 +175,9 @@ def test_an_item_of_one_user_has_no_weights(shop: Dataset) -> None:
     kept = shop.interactions.items != lone
     kept[0] = True
     part = shop.with_interactions(shop.interactions.only(kept))
-    wide = WideWeights.of(part, PLAIN, ALL)
-    assert lone not in wide.arrays()["items"]
+    wide = WideWeights.of(part, BY_FEATURES, ALL)
+    assert lone not in wide.items
+    assert NEW in wide.items
     assert len(wide.arrays()["items"])
 
 

@@ -86,8 +86,11 @@ class WideWeights:
     The weights are those of EASE of histories and windows of them, as far as they are kept. So the
     contributions of events are known exactly, as with EASE itself.
 
-    An item that has no weights, as one that nobody chose yet, has those that its features foretell
-    (see `FeatureModel`): weights[j, i] = Σ over its feature values t of x_it · of_values[j, t].
+    An item that nobody has chosen yet has the weights that its features foretell (`FeatureModel`),
+
+        weights[j, i] = Σ over its feature values t of x_it · of_values[j, t].
+
+    One that was chosen too rarely for weights of its own has none: that says more than features.
 
     Source: H.-T. Cheng et al., Wide & Deep Learning for Recommender Systems (DLRS 2016); H. Steck,
     Embarrassingly Shallow Autoencoders for Sparse Data (WWW 2019).
@@ -98,17 +101,18 @@ class WideWeights:
         known: Int32Array,
         weights: scipy.sparse.csr_matrix,
         of_values: scipy.sparse.csr_matrix,
+        rare: Int32Array,
         features: Features,
         solved: Solved | None = None,
     ) -> None:
         self._known, self._weights, self._of_values = known, weights, of_values
-        self._features = features
+        self._rare, self._features = rare, features
         self.solved = solved
         """What the weights came from; None where there are none."""
         has_weight = np.zeros(features.schema.n_tokens, bool)
         has_weight[of_values.indices] = True
         is_foretold = np.diff(offsets_of(has_weight[features.tokens])[features.offsets]) > 0
-        is_foretold[known] = False
+        is_foretold[known] = is_foretold[rare] = False
         self._foretold = np.flatnonzero(is_foretold).astype(np.int32)
         self.items = np.union1d(known, self._foretold).astype(np.int32)
         """int32, rising: those that have weights, or features that foretell them."""
@@ -141,7 +145,9 @@ class WideWeights:
             columns = tokens[kept.indices]
             of_values = scipy.sparse.csr_matrix((kept.data, columns, kept.indptr), shape)
         kept = _strongest(dense, np.abs(dense) * np.sqrt(n_users)[:, None], most)
-        return cls(items, kept, of_values, features, Solved(model, penalties or {}))
+        rare = np.setdiff1d(interactions.items, items).astype(np.int32)
+        solved = Solved(model, penalties or {})
+        return cls(items, kept, of_values, rare, features, solved)
 
     def solved_again(self, dataset: Dataset, most: int) -> "WideWeights":
         """Solve for the same with other events, perhaps of more items."""
@@ -154,7 +160,8 @@ class WideWeights:
     def nothing(cls, features: Features) -> "WideWeights":
         """Return no weights, for a recommender that has no wide part."""
         of_values = _no_weights(0, features.schema.n_tokens)
-        return cls(np.zeros(0, np.int32), _no_weights(0, 0), of_values, features)
+        nothing = np.zeros(0, np.int32)
+        return cls(nothing, _no_weights(0, 0), of_values, nothing, features)
 
     @property
     def n_items(self) -> int:
@@ -163,7 +170,9 @@ class WideWeights:
 
     def with_item_features(self, features: Features) -> "WideWeights":
         """Return the same weights over other features of the items."""
-        return WideWeights(self._known, self._weights, self._of_values, features, self.solved)
+        return WideWeights(
+            self._known, self._weights, self._of_values, self._rare, features, self.solved
+        )
 
     def times(self, strength: float) -> "WideWeights":
         """Return all weights times a number; times 0 there is nothing."""
@@ -174,7 +183,7 @@ class WideWeights:
         weights, of_values = (
             each * np.float32(strength) for each in (self._weights, self._of_values)
         )
-        return WideWeights(self._known, weights, of_values, self._features, solved)
+        return WideWeights(self._known, weights, of_values, self._rare, self._features, solved)
 
     def scores(self, histories: Histories) -> Float32Array:
         """Return float32 [n_rows, n_weighted]: the sums for all `items`, in logits."""
@@ -254,7 +263,7 @@ class WideWeights:
 
         Those that lead to feature values are told likewise, and then what was solved for.
         """
-        arrays: dict[str, NDArray[Any]] = {"items": self._known}
+        arrays: dict[str, NDArray[Any]] = {"items": self._known, "rare": self._rare}
         for names, of in ((_NAMES[1:], self._weights), (_VALUE_NAMES, self._of_values)):
             arrays |= zip(names, _rows_of(of), strict=True)
         return arrays if self.solved is None else arrays | self.solved.arrays()
@@ -271,6 +280,7 @@ class WideWeights:
             scipy.sparse.csr_matrix(
                 (value_weights, value_columns, value_offsets), (len(items), n_tokens)
             ),
+            arrays["rare"],
             features,
             Solved.restore(arrays),
         )
