@@ -21,7 +21,7 @@ from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts, attribute_vectors
 from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
-from whyrec.models.ranker_network import RankerNetwork
+from whyrec.models.ranker_network import EmbeddedForRanker, RankerNetwork
 from whyrec.models.ranker_training import train
 from whyrec.models.recommender import (
     Before,
@@ -29,9 +29,9 @@ from whyrec.models.recommender import (
     RecommenderConfig,
     RetrievalConfig,
 )
-from whyrec.models.renewal import load
+from whyrec.models.renewal import load, named
 from whyrec.models.two_tower import TwoTowerConfig
-from whyrec.models.wide import HistoryWeights, WideWeights
+from whyrec.models.wide import WideWeights
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
@@ -187,7 +187,9 @@ class DeepRankerConfig:
 
     def _parts(self, arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], ...]:
         """Return the arrays of the network, of the retrieval and of the wide part."""
-        return tuple(_named(prefix, arrays) for prefix in ("", _RETRIEVAL, _WIDE))
+        parts = (_RETRIEVAL, _WIDE)
+        own = {name: each for name, each in arrays.items() if not name.startswith(parts)}
+        return own, named(_RETRIEVAL, arrays), named(_WIDE, arrays)
 
     def _network(
         self,
@@ -216,23 +218,6 @@ def composed(model: RecommenderConfig | None, ranker: DeepRankerConfig | None) -
         raise ArgumentError(f"ranker must be whyrec.DeepRankerConfig(…), not {ranker!r}")
     retrieval: Any = model or ranker.retrieval  # the ranker tells whether it can be put on it
     return replace(ranker, retrieval=retrieval)
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedForRanker:
-    """Rows with their items: what the retrieval makes of them, and their raw fields."""
-
-    pairs: Any
-    """What the retrieval embeds."""
-
-    wide: HistoryWeights
-    """What each event weighs for each item."""
-
-    attributes: torch.Tensor
-    """float32 [n_rows, n_attribute_places, width]: what each adds to the first layer."""
-
-    features: torch.Tensor
-    """float32 [n_rows, n_items, n_feature_places, width], the same."""
 
 
 class DeepRanker:
@@ -381,14 +366,3 @@ class DeepRanker:
         for prefix, part in ((_RETRIEVAL, self._retrieval), (_WIDE, self._wide)):
             arrays |= {prefix + name: each for name, each in part.arrays().items()}
         return arrays
-
-
-def _named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a part, by the names that it knows; with no prefix, those of no part."""
-    if prefix:
-        return {
-            name.removeprefix(prefix): each
-            for name, each in arrays.items()
-            if name.startswith(prefix)
-        }
-    return {name: each for name, each in arrays.items() if not name.startswith((_RETRIEVAL, _WIDE))}

@@ -1,15 +1,35 @@
 """The network of the deep ranker: two vectors, their product and the fields become a logit."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from whyrec.data.dataset import Dataset
+from whyrec.models.wide import HistoryWeights
 
 Keep = Callable[[torch.Tensor], torch.Tensor]
 """From hidden units to the same with some of them left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedForRanker:
+    """Rows with their items: what the retrieval makes of them, and their raw fields."""
+
+    pairs: Any
+    """What the retrieval embeds."""
+
+    wide: HistoryWeights
+    """What each event weighs for each item."""
+
+    attributes: torch.Tensor
+    """float32 [n_rows, n_attribute_places, width]: what each adds to the first layer."""
+
+    features: torch.Tensor
+    """float32 [n_rows, n_items, n_feature_places, width], the same."""
 
 
 class RankerNetwork(nn.Module):
