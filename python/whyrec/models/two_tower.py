@@ -191,7 +191,7 @@ class TwoTowerConfig:
     def _beside(
         self, dataset: Dataset, run: Run, before: Before | None
     ) -> tuple[Run, Beside | None]:
-        """Return where to train, and the penalty for reasons that were called wrong, if any were."""
+        """Return where to train, and the penalty for what was called wrong, if anything was."""
         penalty = penalty_of(dataset, before, self.seed)
         if penalty is None:
             return run, None
