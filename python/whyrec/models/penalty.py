@@ -13,7 +13,7 @@ from whyrec.data.dataset import Dataset
 from whyrec.data.interactions import Histories
 from whyrec.data.wrong_reasons import WrongReason
 from whyrec.models.loop import Chance
-from whyrec.models.recommender import DifferentiableRecommender
+from whyrec.models.recommender import Before, DifferentiableRecommender
 from whyrec.types import Int64Array
 
 _PAIRS = 64
@@ -154,3 +154,16 @@ class Penalty:
             pairs.wrong[rows],
             pairs.widths,
         )
+
+
+def penalty_of(dataset: Dataset, before: Before | None, seed: int) -> Penalty | None:
+    """Return the penalty for what was called wrong; None if nothing was, or it counts for nothing.
+
+    Args:
+        dataset: all events, in whose indices the reasons are.
+        before: what training begins with.
+        seed: of the pairs that are drawn.
+    """
+    if before is None or not (before.wrong_weight and before.wrong_reasons):
+        return None
+    return Penalty(dataset, PenaltyConfig(before.wrong_weight, before.wrong_reasons, seed))

@@ -18,7 +18,7 @@ from whyrec.models.recommender import (
     RecommenderConfig,
     RetrievalConfig,
 )
-from whyrec.models.renewal import load
+from whyrec.models.renewal import load, named
 from whyrec.models.two_tower import TwoTowerConfig
 from whyrec.models.wide import WideWeights
 from whyrec.settings import check_numbers
@@ -171,7 +171,9 @@ class DeepRankerConfig:
 
     def _parts(self, arrays: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], ...]:
         """Return the arrays of the network, of the retrieval and of the wide part."""
-        return tuple(_named(prefix, arrays) for prefix in ("", RETRIEVAL, WIDE))
+        parts = (RETRIEVAL, WIDE)
+        own = {name: each for name, each in arrays.items() if not name.startswith(parts)}
+        return own, named(RETRIEVAL, arrays), named(WIDE, arrays)
 
     def _network(
         self,
@@ -200,14 +202,3 @@ def composed(model: RecommenderConfig | None, ranker: DeepRankerConfig | None) -
         raise ArgumentError(f"ranker must be whyrec.DeepRankerConfig(…), not {ranker!r}")
     retrieval: Any = model or ranker.retrieval  # the ranker tells whether it can be put on it
     return replace(ranker, retrieval=retrieval)
-
-
-def _named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a part, by the names that it knows; with no prefix, those of no part."""
-    if prefix:
-        return {
-            name.removeprefix(prefix): each
-            for name, each in arrays.items()
-            if name.startswith(prefix)
-        }
-    return {name: each for name, each in arrays.items() if not name.startswith((RETRIEVAL, WIDE))}

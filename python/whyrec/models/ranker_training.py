@@ -1,21 +1,21 @@
 """Trains the deep ranker on events that its retrieval has not seen, over the lists it finds."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
 from whyrec.data.dataset import Dataset
-from whyrec.data.features import Features
 from whyrec.data.interactions import Histories
 from whyrec.data.pairs import Pairs
 from whyrec.models.features import split_by_field, sum_features
 from whyrec.models.history_inputs import attribute_vectors
 from whyrec.models.loop import Chance, Identity, Learner, Look, Pace, Run, train_to_best
+from whyrec.models.ranker_lists import Catalog, Lists
 from whyrec.models.ranker_network import Keep, RankerNetwork
-from whyrec.models.recommender import Before, DotProductRecommender, HeldOutFit
+from whyrec.models.recommender import Before, HeldOutFit
 from whyrec.models.renewal import beginning, load
 from whyrec.models.targets import weights_of_kinds
 from whyrec.models.validation import Validation
@@ -86,71 +86,6 @@ def train(
     return training.network, wide
 
 
-@dataclass(frozen=True, slots=True)
-class _Catalog:
-    """The items as a retrieval sees them with some of their features."""
-
-    vectors: torch.Tensor
-    """float32 [n_items, dimension]."""
-
-    biases: torch.Tensor
-    """float32 [n_items], in logits."""
-
-    features: Features
-
-    @classmethod
-    def of(cls, retrieval: DotProductRecommender[Any], features: Features) -> "_Catalog":
-        """Ask the retrieval for items with these features."""
-        return cls(
-            torch.from_numpy(retrieval.item_vectors(features)),
-            torch.from_numpy(retrieval.item_biases(features)),
-            features,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Lists:
-    """The best unseen items for some histories, and which of them were wanted."""
-
-    queries: torch.Tensor
-    """float32 [n_lists, dimension]."""
-
-    attributes: Features
-    """One row per list."""
-
-    items: torch.Tensor
-    """int64 [n_lists, n_ranked]."""
-
-    is_there: torch.Tensor
-    """bool [n_lists, n_ranked]: False where there was no other item."""
-
-    wide: torch.Tensor
-    """float32 [n_lists, n_ranked]: what the wide part gives each item, in logits."""
-
-    wanted: torch.Tensor
-    """float32 [n_lists, n_ranked]: what each item weighs as a target; 0 if it is none."""
-
-    ideal: Float64Array
-    """float64 [n_lists]: the discounted gain of all that was wanted, were it ranked first."""
-
-    def take(self, rows: torch.Tensor) -> "_Lists":
-        """Return the lists asked for."""
-        return _Lists(
-            self.queries[rows],
-            self.attributes.take(rows.numpy()),
-            self.items[rows],
-            self.is_there[rows],
-            self.wide[rows],
-            self.wanted[rows],
-            self.ideal[rows.numpy()],
-        )
-
-    def inputs(self, catalog: _Catalog) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return query vectors, item vectors and biases for the network."""
-        biases = catalog.biases[self.items] + self.wide
-        return self.queries[:, None], catalog.vectors[self.items], biases
-
-
 class _KeptFeatures(nn.Module):
     """Which features of items are not left out, as a part of what a checkpoint keeps."""
 
@@ -177,9 +112,9 @@ class _Training:
         self.network = RankerNetwork(fitted.before.dimension, fitted.part, config.layers)
         self.network.start(self._chance.generator)
         self._kind_weights = weights_of_kinds(fitted.part, config.retrieval.kind_weights)
-        self._whole = _Catalog.of(fitted.before, fitted.before.item_features)
+        self._whole = Catalog.of(fitted.before, fitted.before.item_features)
         self._kept = _KeptFeatures(len(self._whole.features.tokens))
-        self._thinned: _Catalog | None = None
+        self._thinned: Catalog | None = None
         self._wide = WideWeights.nothing(fitted.part.item_features)
 
     def choose_wide(self, users: Int64Array, dataset: Dataset) -> WideWeights:
@@ -274,10 +209,10 @@ class _Training:
         weights = lists.wanted / totals.clamp(min=1e-12) / (totals > 0).sum().clamp(min=1)
         return (losses * weights).sum()
 
-    def _whole_lists(self, users: Int64Array) -> _Lists:
+    def _whole_lists(self, users: Int64Array) -> Lists:
         return self._lists(users, self._fitted.part.histories(users))
 
-    def _lists(self, users: Int64Array, histories: Histories) -> _Lists:
+    def _lists(self, users: Int64Array, histories: Histories) -> Lists:
         """Find what is best for some users and not in their histories.
 
         Args:
@@ -304,7 +239,7 @@ class _Training:
         list_of = np.repeat(np.arange(len(items), dtype=np.int32), items.shape[1])
         pairs = Pairs(list_of, items.flatten().numpy().astype(np.int32))
         wide = torch.from_numpy(self._wide.pair_values(histories, pairs)).reshape(items.shape)
-        return _Lists(queries, histories.attributes, items, is_there, wide, weights, ideal)
+        return Lists(queries, histories.attributes, items, is_there, wide, weights, ideal)
 
     def _retrieve(
         self, scores: torch.Tensor, histories: Histories
@@ -327,7 +262,7 @@ class _Training:
         best, further = of_wide.topk(n_further)
         return torch.cat([items, known[further]], 1), torch.cat([is_there, best > 0], 1)
 
-    def _thin_catalog(self, step: int) -> _Catalog:
+    def _thin_catalog(self, step: int) -> Catalog:
         """Leave features of items out by chance: the same ones until the next look."""
         features, kept = self._whole.features, self._kept.kept
         is_due = step % self._config.evaluate_every == 0
@@ -335,10 +270,10 @@ class _Training:
             drawn = self._chance.random.random(len(kept)) >= self._config.absent_features
             kept.copy_(torch.from_numpy(drawn))
         if is_due or self._thinned is None:
-            self._thinned = _Catalog.of(self._fitted.before, features.only(kept.numpy()))
+            self._thinned = Catalog.of(self._fitted.before, features.only(kept.numpy()))
         return self._thinned
 
-    def _logits(self, lists: _Lists, catalog: _Catalog, keep: Keep | None = None) -> torch.Tensor:
+    def _logits(self, lists: Lists, catalog: Catalog, keep: Keep | None = None) -> torch.Tensor:
         """Return float32 [n_lists, n_ranked]: the lowest there is where there is no item."""
         network = self.network
         of_users = attribute_vectors(network.attributes, network.absent_fields, lists.attributes)
@@ -349,7 +284,7 @@ class _Training:
         return logits.masked_fill(~lists.is_there, torch.finfo(logits.dtype).min)
 
     @torch.no_grad()
-    def _ndcg(self, lists: _Lists) -> Float64Array:
+    def _ndcg(self, lists: Lists) -> Float64Array:
         """Return float64 [n_asked]: NDCG@10 of the lists of those who wanted anything."""
         rows = torch.arange(len(lists.items)).split(self._config.batch_size)
         logits = torch.cat([self._logits(lists.take(each), self._whole) for each in rows])

@@ -35,3 +35,10 @@ def beginning(before: Before | None) -> Mapping[str, NDArray[Any]]:
 def load(network: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Give a network the weights that it has had."""
     network.load_state_dict({name: torch.tensor(each) for name, each in arrays.items()})
+
+
+def named(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a part, by the names that it knows."""
+    return {
+        name.removeprefix(prefix): each for name, each in arrays.items() if name.startswith(prefix)
+    }

@@ -20,7 +20,7 @@ from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts
 from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
-from whyrec.models.penalty import Penalty, PenaltyConfig
+from whyrec.models.penalty import penalty_of
 from whyrec.models.recommender import Before, Companion, HeldOutFit
 from whyrec.models.renewal import with_new_items
 from whyrec.models.start import check_l2
@@ -191,12 +191,11 @@ class TwoTowerConfig:
     def _beside(
         self, dataset: Dataset, run: Run, before: Before | None
     ) -> tuple[Run, Beside | None]:
-        """Return the penalty for reasons that were called wrong, and where to train with it."""
-        if before is None or not (before.wrong_weight and before.wrong_reasons):
+        """Return where to train, and the penalty for what was called wrong, if anything was."""
+        penalty = penalty_of(dataset, before, self.seed)
+        if penalty is None:
             return run, None
-        config = PenaltyConfig(before.wrong_weight, before.wrong_reasons, self.seed)
-        beside = Beside(Penalty(dataset, config), TwoTower.learning)
-        return run.on_cpu("a recommender with a penalty for wrong reasons"), beside
+        return run.on_cpu("a recommender with a penalty"), Beside(penalty, TwoTower.learning)
 
     def restore(self, dataset: Dataset, arrays: Mapping[str, Float32Array]) -> "TwoTower":
         """Build the recommender from its stored arrays.
