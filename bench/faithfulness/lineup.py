@@ -51,6 +51,9 @@ class Subject:
     kernel_budget: int
     """Coalitions that KernelSHAP evaluates, beside two a player."""
 
+    lxr_steps: int = 300
+    """The most steps of LXR with each of the settings that it chooses among."""
+
     network: whyrec.NetworkConfig = field(default_factory=whyrec.NetworkConfig)
     """How the explainer network is trained."""
 
@@ -93,7 +96,7 @@ def subjects(*, quick: bool) -> dict[str, Subject]:
             config=towers,
             n_users=120,
             n_true=40,
-            n_permutations=512,
+            n_permutations=2_048,
             most_events=500,
             kernel_budget=1_024,
             network=network,
@@ -102,7 +105,7 @@ def subjects(*, quick: bool) -> dict[str, Subject]:
             config=ranker,
             n_users=60,
             n_true=20,
-            n_permutations=256,
+            n_permutations=1_024,
             most_events=150,
             kernel_budget=1_024,
             network=replace(network, confidence_pairs=0),
@@ -114,19 +117,18 @@ def subjects(*, quick: bool) -> dict[str, Subject]:
             n_permutations=64,
             most_events=40,
             kernel_budget=512,
+            lxr_steps=50,
             network=of_sequence,
-            left_out=(
-                "LXR",
-                "SPINRec of the probability, mean of ten",
-                "whyrec: refined",
-            ),
+            left_out=("SPINRec of the probability, mean of ten", "whyrec: refined"),
         ),
     }
 
 
 def lineup(subject: Subject, *, quick: bool) -> dict[str, Entry]:
     """Return every method by name; quick ones are trained for a few steps, and of no use."""
-    lxr = TunedLXRConfig()
+    lxr = TunedLXRConfig(
+        grid=tuple(replace(each, max_steps=subject.lxr_steps) for each in GRID), most_users=60
+    )
     if quick:
         lxr = TunedLXRConfig(
             grid=tuple(replace(each, max_steps=20) for each in GRID[:2]), most_users=10

@@ -65,28 +65,28 @@ def explainer(name: str, tower: TwoTower, shop: Dataset) -> Explains:
 
 
 def test_the_players_are_those_of_every_explainer(
-    explainer: Explains, tower: TwoTower, asked: Asked
+    explainer: Explains, tower: TwoTower, asked_unseen: Asked
 ) -> None:
-    found = explainer.explain(*asked)
-    expected = Players.of(*asked[:1], tower.item_features, asked[1])
+    found = explainer.explain(*asked_unseen)
+    expected = Players.of(*asked_unseen[:1], tower.item_features, asked_unseen[1])
     np.testing.assert_array_equal(found.players.offsets, expected.offsets)
     np.testing.assert_array_equal(found.players.kinds, expected.kinds)
     assert found.contributions.shape == found.players.kinds.shape
     assert found.contributions.dtype == np.float64
     assert np.isfinite(found.contributions).all()
     assert found.contributions.any()
-    assert found.full_values is asked[2]
-    assert found.pairs is asked[1]
+    assert found.full_values is asked_unseen[2]
+    assert found.pairs is asked_unseen[1]
 
 
 def test_the_base_value_is_that_of_nobody_or_says_that_there_is_none(
-    name: str, explainer: Explains, tower: TwoTower, asked: Asked
+    name: str, explainer: Explains, tower: TwoTower, asked_unseen: Asked
 ) -> None:
-    found = explainer.explain(*asked)
+    found = explainer.explain(*asked_unseen)
     if name not in IN_LOGITS:
         assert np.isnan(found.base_values).all()
         return
-    histories, pairs, _ = asked
+    histories, pairs, _ = asked_unseen
     for pair in range(len(pairs)):
         nobody = Coalitions.of_matrices([np.zeros((1, found.players.counts()[pair]), bool)])
         (value,) = tower.coalition_values(histories, pairs.take(np.array([pair])), nobody)
@@ -94,28 +94,30 @@ def test_the_base_value_is_that_of_nobody_or_says_that_there_is_none(
 
 
 def test_what_knows_only_events_gives_nothing_to_the_rest(
-    name: str, explainer: Explains, asked: Asked
+    name: str, explainer: Explains, asked_unseen: Asked
 ) -> None:
-    found = explainer.explain(*asked)
+    found = explainer.explain(*asked_unseen)
     of_rest = found.contributions[found.players.kinds != PlayerKind.EVENT]
     assert len(of_rest) > 10
     assert of_rest.any() == (name not in OF_EVENTS)
 
 
 def test_preparing_and_explaining_again_gives_the_same_bits(
-    name: str, explainer: Explains, tower: TwoTower, shop: Dataset, asked: Asked
+    name: str, explainer: Explains, tower: TwoTower, shop: Dataset, asked_unseen: Asked
 ) -> None:
     state = torch.get_rng_state()
-    again = METHODS[name].fit(tower, shop, progress=False).explain(*asked)
-    found = explainer.explain(*asked)
+    again = METHODS[name].fit(tower, shop, progress=False).explain(*asked_unseen)
+    found = explainer.explain(*asked_unseen)
     np.testing.assert_array_equal(again.contributions, found.contributions)
     np.testing.assert_array_equal(again.base_values, found.base_values)
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_neither_the_batch_nor_its_order_changes_a_bit(explainer: Explains, asked: Asked) -> None:
-    histories, pairs, full_values = asked
-    found = explainer.explain(*asked)
+def test_neither_the_batch_nor_its_order_changes_a_bit(
+    explainer: Explains, asked_unseen: Asked
+) -> None:
+    histories, pairs, full_values = asked_unseen
+    found = explainer.explain(*asked_unseen)
     order = np.arange(len(pairs))[::-1]
     turned = explainer.explain(histories, pairs.take(order), full_values[order])
     for pair in range(len(pairs)):
@@ -128,9 +130,9 @@ def test_neither_the_batch_nor_its_order_changes_a_bit(explainer: Explains, aske
         np.testing.assert_array_equal(by_itself.contributions, mine)
 
 
-def test_no_pairs_have_no_attributions(explainer: Explains, asked: Asked) -> None:
+def test_no_pairs_have_no_attributions(explainer: Explains, asked_unseen: Asked) -> None:
     nothing = np.zeros(0, np.int32)
-    found = explainer.explain(asked[0], Pairs(nothing, nothing), np.zeros(0))
+    found = explainer.explain(asked_unseen[0], Pairs(nothing, nothing), np.zeros(0))
     assert found.contributions.shape == found.base_values.shape == (0,)
 
 
@@ -143,9 +145,9 @@ def test_a_recommender_without_gradients_is_refused(name: str, shop: Dataset) ->
 
 @pytest.mark.parametrize("name", ["chance", "cosine", "leave-one-out", "KernelSHAP"])
 def test_what_needs_no_gradients_explains_any_recommender(
-    name: str, shop: Dataset, asked: Asked
+    name: str, shop: Dataset, asked_unseen: Asked
 ) -> None:
     need(name)
     ease = EASEConfig(l2=2.0).fit(shop)
-    found = METHODS[name].fit(ease, shop, progress=False).explain(*asked)
+    found = METHODS[name].fit(ease, shop, progress=False).explain(*asked_unseen)
     assert np.isfinite(found.contributions).all()

@@ -43,9 +43,9 @@ class Games:
 
     seed: int
 
-    known: Float64Array
+    known: Float64Array | None = None
     """float64 [n_players of all games]: contributions known beforehand, of which values tell
-    nothing.
+    nothing; None where there are none.
     """
 
     def plan(self, chosen: Int64Array, first: Int64Array, counts: Int64Array) -> _native.Plan:
@@ -89,7 +89,9 @@ class Estimates:
     def is_open(self, of: Games, games: Int64Array, tolerance: float) -> BoolArray:
         """Tell of which games, of at least one player, an error is above the tolerance."""
         offsets, places = gather_rows(self.offsets, games)
-        contributions = self.contributions[places] + of.known[places]
+        contributions = self.contributions[places]
+        if of.known is not None:
+            contributions = contributions + of.known[places]
         sizes = np.add.reduceat(np.abs(contributions), offsets[:-1])
         largest = np.maximum.reduceat(self.standard_errors[places], offsets[:-1])
         is_open: BoolArray = largest > tolerance * sizes / np.diff(offsets)
@@ -197,7 +199,8 @@ def estimate(games: Games, estimator: Estimator, limits: Limits) -> Estimates:
     kind = _Quartets if estimator == Estimator.PERMUTATIONS else _PairedCoalitions
     method = kind(games, ends, estimates, limits)
     drawn = sample(method, limits)
-    estimates.contributions[:] += games.known
+    if games.known is not None:
+        estimates.contributions[:] += games.known
     estimates.base_values[:] = ends[:, 0]
     estimates.evaluations[:] = 2 + drawn * method.coalitions
     return estimates

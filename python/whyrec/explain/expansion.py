@@ -117,7 +117,8 @@ class Expansions:
     def _of(self, game: int) -> tuple[Float32Array, BoolArray]:
         """Return the slopes of a game, and which of its players count."""
         slopes = self.slopes[self.offsets[game] : self.offsets[game + 1]]
-        return slopes, slopes.any(axis=1)
+        counted: BoolArray = (slopes != 0).any(axis=1)
+        return slopes, counted
 
     def _game(self, game: int, sums: Float64Array, sizes: Int64Array) -> Float64Array:
         """Return g of coalitions of so many players, whose slopes sum up to float64 [n, n_points].

@@ -253,7 +253,7 @@ def shapley_values(
             values = value(sampled[chosen], coalitions)
             return values if near is None else values - near.values(chosen, coalitions)
 
-        known = np.zeros(n_players[sampled].sum()) if near is None else near.contributions()
+        known = None if near is None else near.contributions()
         games = Games(beyond, n_players[sampled], keys[sampled], config.seed, known)
         estimates = estimate(games, config.estimator, limits)
         found.put(sampled, estimates.contributions, estimates.standard_errors)
