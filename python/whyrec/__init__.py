@@ -22,6 +22,7 @@ from whyrec.errors import (
 
 if TYPE_CHECKING:
     from whyrec import datasets
+    from whyrec.choosing import Choice
     from whyrec.data.event_columns import EventColumns
     from whyrec.data.fields import Categorical, Numeric, Tags, Text
     from whyrec.explain import (
@@ -62,6 +63,7 @@ __all__ = [
     "SDK",
     "ArgumentError",
     "Categorical",
+    "Choice",
     "ClosedFormConfig",
     "DataError",
     "DeepRankerConfig",
@@ -110,6 +112,7 @@ __all__ = [
 
 _HOMES = {
     "Categorical": "whyrec.data.fields",
+    "Choice": "whyrec.choosing",
     "ClosedFormConfig": "whyrec.explain",
     "DeepRankerConfig": "whyrec.models",
     "EASEConfig": "whyrec.models",

@@ -9,25 +9,15 @@ from typing import cast
 import pyarrow as pa
 from torch import nn
 
+from whyrec.choosing import Choice, choose_explainer, choose_model, tell
 from whyrec.data.dataset import Dataset
 from whyrec.errors import ArgumentError
-from whyrec.explain import (
-    AdditiveRecommender,
-    ClosedFormConfig,
-    EncoderNetworkConfig,
-    ExplainerConfig,
-    NetworkConfig,
-    ShapleyConfig,
-    fit_explainer,
-)
+from whyrec.explain import ExplainerConfig, NetworkConfig, fit_explainer
 from whyrec.models import (
     DeepRankerConfig,
-    DifferentiableRecommender,
     Encoder,
-    EncodingRecommender,
     Factors,
     FactorsConfig,
-    Recommender,
     RecommenderConfig,
     Run,
     ScoredBy,
@@ -38,9 +28,6 @@ from whyrec.models import (
 )
 from whyrec.models.deep_ranker import composed
 from whyrec.saved import Fitted
-
-_EVALUATIONS = 256
-"""Of a pair, where a model can only be asked."""
 
 
 def fit_all(
@@ -64,18 +51,23 @@ def fit_all(
     if training is not None and not hasattr(training, "checkpoint"):
         raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
     jointly = isinstance(explainer, NetworkConfig) and explainer.joint_weight > 0
+    choices: list[Choice] = []
     if model is None and ranker is None and jointly:
         model = TwoTowerConfig()  # a ranker learns by itself
+    elif model is None and ranker is None:
+        model, choices = choose_model(dataset)
     model, run = composed(model, ranker), Run(training, progress=progress)
     if isinstance(explainer, NetworkConfig) and jointly:
         both = explainer.train_jointly(model, dataset, run)
         run.end()
         return Fitted(dataset, model, both[0], explainer, both[1])
     recommender = fit_recommender(model, dataset, run)
-    explainer = explainer or _default_explainer(recommender)
+    if explainer is None:
+        explainer, further = choose_explainer(recommender, dataset)
+        choices = [*choices, *further]
     fitted = fit_explainer(explainer, recommender, dataset, run)
     run.end()
-    return Fitted(dataset, model, recommender, explainer, fitted)
+    return Fitted(dataset, model, recommender, explainer, fitted, tell(choices))
 
 
 def fit_factors(
@@ -87,9 +79,11 @@ def fit_factors(
         ArgumentError: the explainer is no settings, or needs what factors have not.
     """
     _check_settings("explainer", explainer)
-    explainer = explainer or _default_explainer(model)
+    choices: list[Choice] = []
+    if explainer is None:
+        explainer, choices = choose_explainer(model, dataset)
     fitted = fit_explainer(explainer, model, dataset, Run(progress=False))
-    return Fitted(dataset, settings, model, explainer, fitted)
+    return Fitted(dataset, settings, model, explainer, fitted, tell(choices))
 
 
 def model_settings(model: Encoder | RecommenderConfig | Callable[..., object]) -> RecommenderConfig:
@@ -129,14 +123,3 @@ def _check_settings(name: str, settings: object) -> None:
             f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
             f"whyrec.NetworkConfig(), not {settings!r}"
         )
-
-
-def _default_explainer(recommender: Recommender) -> ExplainerConfig:
-    """Return settings of the explainer that fits a recommender best, by what it can be asked."""
-    if isinstance(recommender, AdditiveRecommender):
-        return ClosedFormConfig()
-    if isinstance(recommender, EncodingRecommender):
-        return EncoderNetworkConfig()
-    if isinstance(recommender, DifferentiableRecommender):
-        return NetworkConfig()
-    return ShapleyConfig(max_evaluations=_EVALUATIONS)

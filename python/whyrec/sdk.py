@@ -7,6 +7,7 @@ from typing import Literal, Self, TypedDict, Unpack
 
 from numpy.typing import ArrayLike
 
+from whyrec.choosing import Choice
 from whyrec.data.dataset import Dataset
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.fields import Field
@@ -85,12 +86,13 @@ class SDK(Listening):
             user_fields: the same of the users.
             unknown_items: whether an event of an item that the items table does not have is an
                 error, or dropped and counted in `report`.
-            model: the recommender's settings; by default two towers with a ranker on them,
-                `DeepRankerConfig()`.
+            model: the recommender's settings; None chooses kind and sizes by the data, see
+                `choices`. For all but little data that is two towers with a ranker on them.
             ranker: settings of what re-orders the best items of the model, which is then one of two
                 towers or a sequence; None shows those of a model that is given in its own order.
             explainer: the explainer's settings; by default the closed form where the score is a
-                sum over events, and `NetworkConfig()` for any other recommender.
+                sum over events, and `NetworkConfig()` for any other recommender of twenty users or
+                more.
             training: on which device training runs, what it logs, and where it keeps what a fit
                 that is killed can go on from; see `TrainingConfig`.
             store: where feedback is kept; None keeps it beside the model, once that is saved.
@@ -239,6 +241,21 @@ class SDK(Listening):
         settings = FactorsConfig(regularization=regularization, alpha=alpha)
         model = factors_of(dataset, settings, item_factors, item_ids, user_factors, user_ids)
         return cls(fit_factors(dataset, settings, model, explainer))
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What `fit` has chosen by the data where nothing was said, and why.
+
+        The logger "whyrec" is told the same; giving `model`, `ranker` or `explainer` overrules it.
+
+        >>> import pyarrow as pa, whyrec
+        >>> sdk = whyrec.SDK.fit(pa.table({"user_id": ["a", "b"], "item_id": ["x", "y"]}))
+        >>> for each in sdk.choices:
+        ...     print(each)
+        model: popularity, since no user has events of two items, and nothing else is known of users
+        explainer: closed form, since the score is a sum over events
+        """
+        return self._fitted.choices
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save everything as a directory, in place of what was saved there before.

@@ -38,6 +38,7 @@ what takes them needs no model class.
 
 ABOVE = [
     "home",
+    "choosing",
     "saved",
     "fitting",
     "weighed",

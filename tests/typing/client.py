@@ -16,6 +16,7 @@ from whyrec import (
     SDK,
     ArgumentError,
     Categorical,
+    Choice,
     ClosedFormConfig,
     DataError,
     DeepRankerConfig,
@@ -95,6 +96,12 @@ def fitted() -> SDK:
         training=TrainingConfig(log=log),
         progress=False,
     )
+
+
+def why(sdk: SDK) -> list[str]:
+    """Tell what was chosen by the data."""
+    choices: tuple[Choice, ...] = sdk.choices
+    return [f"{each.what} {each.chosen} {each.why}" for each in choices]
 
 
 class Tower:
