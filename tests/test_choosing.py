@@ -27,6 +27,7 @@ from whyrec.choosing import choose_explainer, choose_model, order_gain
 from whyrec.data.dataset import Dataset
 from whyrec.models import RecommenderConfig
 from whyrec.models.popularity import Popularity
+from whyrec.models.ranker_training import FEWEST_USERS
 from whyrec.saved import Fitted
 from whyrec.storage import load_directory
 
@@ -90,10 +91,10 @@ def test_of_few_events_a_closed_form_is_chosen() -> None:
 
 
 def test_with_few_users_to_check_it_by_no_ranker_is_trained() -> None:
-    config, said = chosen(drawn(choosing.FEWEST_USERS - 1, 80, 60))
+    config, said = chosen(drawn(FEWEST_USERS - 1, 80, 60))
     assert isinstance(config, TwoTowerConfig)
     assert said["ranker"] == "none"
-    config, said = chosen(drawn(choosing.FEWEST_USERS, 80, 60))
+    config, said = chosen(drawn(FEWEST_USERS, 80, 60))
     assert isinstance(config, DeepRankerConfig)
     assert said["ranker"] == "deep ranker"
 
@@ -196,7 +197,9 @@ def test_what_the_caller_says_is_not_chosen(world_data: Dataset) -> None:
 def test_a_save_from_before_choices_were_told_is_loaded(tmp_path: Path) -> None:
     SDK.fit(ONCE, progress=False).save(tmp_path)
     loaded = load_directory(tmp_path)
-    older = {name: each for name, each in loaded.description.items() if name != "choices"}
+    older: dict[str, Any] = {
+        name: each for name, each in loaded.description.items() if name != "choices"
+    }
     assert Fitted.of(replace(loaded, description=older)).choices == ()
     odd = {**older, "choices": ["model"]}
     with pytest.raises(StorageError, match="the choices cannot be read"):

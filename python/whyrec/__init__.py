@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from whyrec.reasons.recommendation import Recommendation, Recommendations
     from whyrec.reasons.text import ENGLISH, Wording
     from whyrec.sdk import SDK
+    from whyrec.tuning import TuneConfig
 
     __version__: str
 
@@ -98,6 +99,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingError",
     "TrainingStep",
+    "TuneConfig",
     "TwoTowerConfig",
     "UnknownIdError",
     "UnknownItemError",
@@ -141,6 +143,7 @@ _HOMES = {
     "Text": "whyrec.data.fields",
     "TrainingConfig": "whyrec.models",
     "TrainingStep": "whyrec.models",
+    "TuneConfig": "whyrec.tuning",
     "TwoTowerConfig": "whyrec.models",
     "Wording": "whyrec.reasons.text",
     "WrappedConfig": "whyrec.models",

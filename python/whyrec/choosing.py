@@ -5,6 +5,7 @@ the data at hand. It is logged by the logger "whyrec", and read as `sdk.choices`
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -89,7 +90,7 @@ class Choice:
         return f"{self.what}: {self.chosen}, since {self.why}"
 
 
-def tell(choices: list[Choice]) -> tuple[Choice, ...]:
+def tell(choices: Sequence[Choice]) -> tuple[Choice, ...]:
     """Log what was chosen, and return it to be kept."""
     for each in choices:
         _LOG.info("%s", each)

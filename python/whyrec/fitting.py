@@ -3,7 +3,7 @@
 A recommender that the application brings is not trained; it is put in the place of one that is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import pyarrow as pa
@@ -38,8 +38,11 @@ def fit_all(
     explainer: ExplainerConfig | None,
     training: TrainingConfig | None,
     progress: bool,
+    choices: Sequence[Choice] = (),
 ) -> Fitted:
     """Fit the recommender and the explainer that the settings say; None as in `SDK.fit`.
+
+    Choices that were made before are told with those that are made here.
 
     Raises:
         ArgumentError: an argument is no settings, or they do not go together.
@@ -51,7 +54,6 @@ def fit_all(
     if training is not None and not hasattr(training, "checkpoint"):
         raise ArgumentError(f"training must be whyrec.TrainingConfig(…), not {training!r}")
     jointly = isinstance(explainer, NetworkConfig) and explainer.joint_weight > 0
-    choices: list[Choice] = []
     if model is None and ranker is None and jointly:
         model = TwoTowerConfig()  # a ranker learns by itself
     elif model is None and ranker is None:

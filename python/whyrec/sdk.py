@@ -26,6 +26,7 @@ from whyrec.models import (
 from whyrec.models.factors import factors_of
 from whyrec.saved import Fitted
 from whyrec.storage import load_directory, save_directory
+from whyrec.tuning import TuneConfig, tuned
 
 
 class Reading(TypedDict, total=False):
@@ -66,6 +67,7 @@ class SDK(Listening):
         model: RecommenderConfig | None = None,
         ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
+        tune: TuneConfig | bool = False,
         training: TrainingConfig | None = None,
         store: Store | None = None,
         progress: bool = True,
@@ -93,6 +95,8 @@ class SDK(Listening):
             explainer: the explainer's settings; by default the closed form where the score is a
                 sum over events, and `NetworkConfig()` for any other recommender of twenty users or
                 more.
+            tune: whether to search better settings of the recommender first, on held-out events;
+                `TuneConfig` says for how long. It needs the extra `tune`.
             training: on which device training runs, what it logs, and where it keeps what a fit
                 that is killed can go on from; see `TrainingConfig`.
             store: where feedback is kept; None keeps it beside the model, once that is saved.
@@ -101,6 +105,7 @@ class SDK(Listening):
         Raises:
             DataError: a table, a column or a row cannot be used; the message says which.
             ArgumentError: an argument outside what the call allows.
+            MissingDependencyError: tune is asked for, and Optuna is not installed.
             TrainingError: training that cannot go on.
             StorageError: a checkpoint that cannot be made or read.
         """
@@ -120,6 +125,7 @@ class SDK(Listening):
             model=model,
             ranker=ranker,
             explainer=explainer,
+            tune=tune,
             training=training,
             store=store,
             progress=progress,
@@ -133,11 +139,16 @@ class SDK(Listening):
         model: RecommenderConfig | None = None,
         ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
+        tune: TuneConfig | bool = False,
         training: TrainingConfig | None = None,
         store: Store | None = None,
         progress: bool = True,
     ) -> Self:
         """Do what `fit` does from a data set that is read already, such as a part of a split."""
+        choices: list[Choice] = []
+        if tune:
+            model, choices = tuned(dataset, model, ranker, tune, training, progress=progress)
+            ranker = None  # it is a part of the model
         return cls(
             fit_all(
                 dataset,
@@ -146,6 +157,7 @@ class SDK(Listening):
                 explainer=explainer,
                 training=training,
                 progress=progress,
+                choices=choices,
             ),
             store=store,
         )

@@ -45,6 +45,7 @@ ABOVE = [
     "askers",
     "ranking_steps",
     "pipeline",
+    "tuning",
     "answering",
     "listening",
     "sdk",

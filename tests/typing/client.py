@@ -51,6 +51,7 @@ from whyrec import (
     TrainingConfig,
     TrainingError,
     TrainingStep,
+    TuneConfig,
     TwoTowerConfig,
     UnknownIdError,
     UnknownItemError,
@@ -93,6 +94,7 @@ def fitted() -> SDK:
         model=MODELS[0],
         ranker=DeepRankerConfig(),
         explainer=EXPLAINERS[0],
+        tune=TuneConfig(seconds=60.0, max_trials=3, seed=1),
         training=TrainingConfig(log=log),
         progress=False,
     )
