@@ -133,6 +133,7 @@ class _Search:
         self._study, self._first, self._score, self._tune = study, config, score, tune
         self._began = time.monotonic()
         self._training = replace(training, checkpoint=None, log=self._stop)
+        self._n_tried = 0
         self._scores: list[float] = []
         self._ended = ""
         self.best = config
@@ -143,7 +144,7 @@ class _Search:
         with tqdm(total=most, desc="tuning, trials", disable=not progress) as shown:
             try:
                 self._try(self._first, shown)
-                while most is None or shown.n < most:
+                while most is None or self._n_tried < most:
                     self._stop()
                     self._advance(shown)
             except _OutOfTimeError:
@@ -173,15 +174,15 @@ class _Search:
             self._study.tell(trial, self._try(_drawn(self._first, trial), shown))
         except TrainingError:
             self._study.tell(trial, state=TrialState.FAIL)
-            shown.update()
 
     def _try(self, config: RecommenderConfig, shown: "tqdm[Any]") -> float:
+        self._n_tried += 1
+        shown.update()
         found = self._score(config, self._training)
         if self._scores and found > max(self._scores):
             self.best = config
         self._scores.append(found)
         shown.set_postfix({_METRIC: f"{found:.4f}", "best": f"{max(self._scores):.4f}"})
-        shown.update()
         return found
 
     def _stop(self, _: TrainingStep | None = None) -> None:
