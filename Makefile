@@ -13,7 +13,7 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-rust test-python test-slow bench bench-kernels bench-rust \
-    bench-latency bench-feedback bench-accuracy bench-factors bench-faithfulness \
+    bench-latency bench-feedback bench-accuracy bench-scale bench-factors bench-faithfulness \
     bench-wrapped format clean
 
 help: ## Say what can be made.
@@ -59,6 +59,9 @@ bench-feedback: $(VENV)/.dev $(EXTENSION) ## Show what is promised of feedback; 
 
 bench-accuracy: $(VENV)/.bench $(VENV)/.rectools $(EXTENSION) ## Measure accuracy beside peers; ARGS="--only movielens random ease --users 150".
 	$(BIN)/python -m bench.accuracy $(ARGS)
+
+bench-scale: $(VENV)/.bench $(EXTENSION) ## Time fits of a million events; ARGS="--only set --events 100000".
+	$(BIN)/python -m bench.scale $(ARGS)
 
 bench-factors: $(VENV)/.bench $(EXTENSION) ## Time the reasons of ALS beside implicit's own.
 	$(BIN)/python -m bench.explained_factors $(ARGS)

@@ -23,6 +23,7 @@ from whyrec.errors import (
 
 if TYPE_CHECKING:
     from whyrec import datasets
+    from whyrec.choosing import Choice
     from whyrec.data.event_columns import EventColumns
     from whyrec.data.fields import Categorical, Numeric, Tags, Text
     from whyrec.explain import (
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from whyrec.reasons.recommendation import Recommendation, Recommendations
     from whyrec.reasons.text import ENGLISH, Wording
     from whyrec.sdk import SDK
+    from whyrec.tuning import TuneConfig
 
     __version__: str
 
@@ -64,6 +66,7 @@ __all__ = [
     "SDK",
     "ArgumentError",
     "Categorical",
+    "Choice",
     "ClosedFormConfig",
     "DataError",
     "DeepRankerConfig",
@@ -100,6 +103,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingError",
     "TrainingStep",
+    "TuneConfig",
     "TwoTowerConfig",
     "UnknownIdError",
     "UnknownItemError",
@@ -114,6 +118,7 @@ __all__ = [
 
 _HOMES = {
     "Categorical": "whyrec.data.fields",
+    "Choice": "whyrec.choosing",
     "ClosedFormConfig": "whyrec.explain",
     "DeepRankerConfig": "whyrec.models",
     "EASEConfig": "whyrec.models",
@@ -143,6 +148,7 @@ _HOMES = {
     "Text": "whyrec.data.fields",
     "TrainingConfig": "whyrec.models",
     "TrainingStep": "whyrec.models",
+    "TuneConfig": "whyrec.tuning",
     "TwoTowerConfig": "whyrec.models",
     "Wording": "whyrec.reasons.text",
     "WrappedConfig": "whyrec.models",

@@ -3,32 +3,22 @@
 A recommender that the application brings is not trained; it is put in the place of one that is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import pyarrow as pa
 from torch import nn
 
+from whyrec.choosing import Choice, choose_explainer, choose_model, tell
 from whyrec.data.dataset import Dataset
 from whyrec.data.influence import capped
 from whyrec.errors import ArgumentError
-from whyrec.explain import (
-    AdditiveRecommender,
-    ClosedFormConfig,
-    EncoderNetworkConfig,
-    ExplainerConfig,
-    NetworkConfig,
-    ShapleyConfig,
-    fit_explainer,
-)
+from whyrec.explain import ExplainerConfig, NetworkConfig, fit_explainer
 from whyrec.models import (
     DeepRankerConfig,
-    DifferentiableRecommender,
     Encoder,
-    EncodingRecommender,
     Factors,
     FactorsConfig,
-    Recommender,
     RecommenderConfig,
     Run,
     ScoredBy,
@@ -40,9 +30,6 @@ from whyrec.models import (
 from whyrec.models.ranker_config import composed
 from whyrec.saved import Fitted
 
-_EVALUATIONS = 256
-"""Of a pair, where a model can only be asked."""
-
 
 def fit_all(
     dataset: Dataset,
@@ -52,8 +39,11 @@ def fit_all(
     explainer: ExplainerConfig | None,
     training: TrainingConfig | None,
     progress: bool,
+    choices: Sequence[Choice] = (),
 ) -> Fitted:
     """Fit the recommender and the explainer that the settings say; None as in `SDK.fit`.
+
+    Choices that were made before are told with those that are made here.
 
     Raises:
         ArgumentError: an argument is no settings, or they do not go together.
@@ -67,16 +57,20 @@ def fit_all(
     jointly = isinstance(explainer, NetworkConfig) and explainer.joint_weight > 0
     if model is None and ranker is None and jointly:
         model = TwoTowerConfig()  # a ranker learns by itself
+    elif model is None and ranker is None:
+        model, choices = choose_model(dataset)
     model, run = composed(model, ranker), Run(training, progress=progress)
     if isinstance(explainer, NetworkConfig) and jointly:
         both = explainer.train_jointly(model, learned, run)
         run.end()
         return Fitted(dataset, model, both[0], explainer, both[1])
     recommender = fit_recommender(model, learned, run)
-    explainer = explainer or _default_explainer(recommender)
+    if explainer is None:
+        explainer, further = choose_explainer(recommender, dataset)
+        choices = [*choices, *further]
     fitted = fit_explainer(explainer, recommender, dataset, run)
     run.end()
-    return Fitted(dataset, model, recommender, explainer, fitted)
+    return Fitted(dataset, model, recommender, explainer, fitted, tell(choices))
 
 
 def fit_factors(
@@ -88,9 +82,11 @@ def fit_factors(
         ArgumentError: the explainer is no settings, or needs what factors have not.
     """
     _check_settings("explainer", explainer)
-    explainer = explainer or _default_explainer(model)
+    choices: list[Choice] = []
+    if explainer is None:
+        explainer, choices = choose_explainer(model, dataset)
     fitted = fit_explainer(explainer, model, dataset, Run(progress=False))
-    return Fitted(dataset, settings, model, explainer, fitted)
+    return Fitted(dataset, settings, model, explainer, fitted, tell(choices))
 
 
 def model_settings(model: Encoder | RecommenderConfig | Callable[..., object]) -> RecommenderConfig:
@@ -147,14 +143,3 @@ def _check_settings(name: str, settings: object) -> None:
             f"{name} must be settings, such as whyrec.TwoTowerConfig() or "
             f"whyrec.NetworkConfig(), not {settings!r}"
         )
-
-
-def _default_explainer(recommender: Recommender) -> ExplainerConfig:
-    """Return settings of the explainer that fits a recommender best, by what it can be asked."""
-    if isinstance(recommender, AdditiveRecommender):
-        return ClosedFormConfig()
-    if isinstance(recommender, EncodingRecommender):
-        return EncoderNetworkConfig()
-    if isinstance(recommender, DifferentiableRecommender):
-        return NetworkConfig()
-    return ShapleyConfig(max_evaluations=_EVALUATIONS)

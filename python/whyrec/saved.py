@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from whyrec.choosing import Choice
 from whyrec.data.dataset import Dataset
 from whyrec.errors import ArgumentError, StorageError, WhyrecError
 from whyrec.explain import (
@@ -67,6 +68,7 @@ class Fitted:
     model: Recommender
     explainer_config: ExplainerConfig
     explainer: Explainer
+    choices: tuple[Choice, ...] = ()
 
     @cached_property
     def model_id(self) -> str:
@@ -104,6 +106,7 @@ class Fitted:
         return parts, {
             "model": _of_model(self.model_config),
             "explainer": _settings(_EXPLAINERS, self.explainer_config),
+            "choices": [asdict(each) for each in self.choices],
         }
 
     @classmethod
@@ -124,7 +127,8 @@ class Fitted:
             raise StorageError(f"{loaded.path}: an array named {error} is missing") from error
         except StorageError as error:
             raise StorageError(f"{loaded.path}: {error}") from error
-        return cls(dataset, model_config, recommender, explainer_config, explainer)
+        choices = _choices(loaded)
+        return cls(dataset, model_config, recommender, explainer_config, explainer, choices)
 
 
 def _described(describe: Callable[[Any], JsonValue], config: object) -> JsonValue:
@@ -162,6 +166,15 @@ def _model_config(loaded: Loaded, given: RestorableConfig | None) -> RestorableC
             f"{loaded.path}: what was saved is {wanted.__name__}(…), not {type(given).__name__}(…)"
         )
     return given
+
+
+def _choices(loaded: Loaded) -> tuple[Choice, ...]:
+    """Return what was chosen; a save of an older version does not tell."""
+    told: Any = loaded.description.get("choices", [])
+    try:
+        return tuple(Choice(**each) for each in told)
+    except TypeError as error:
+        raise StorageError(f"{loaded.path}: the choices cannot be read ({error})") from error
 
 
 def erase_user(path: Path, user: Hashable) -> None:

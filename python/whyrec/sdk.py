@@ -7,6 +7,7 @@ from typing import Literal, Self, TypedDict, Unpack
 
 from numpy.typing import ArrayLike
 
+from whyrec.choosing import Choice
 from whyrec.data.dataset import Dataset
 from whyrec.data.event_columns import EventColumns
 from whyrec.data.fields import Field
@@ -27,6 +28,7 @@ from whyrec.models.factors import factors_of
 from whyrec.renewing import all_known, refit, update, without_forgotten
 from whyrec.saved import Fitted
 from whyrec.storage import load_directory, save_directory
+from whyrec.tuning import TuneConfig, tuned
 
 
 class Reading(TypedDict, total=False):
@@ -67,6 +69,7 @@ class SDK(Listening):
         model: RecommenderConfig | None = None,
         ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
+        tune: TuneConfig | bool = False,
         training: TrainingConfig | None = None,
         store: Store | None = None,
         progress: bool = True,
@@ -87,12 +90,15 @@ class SDK(Listening):
             user_fields: the same of the users.
             unknown_items: whether an event of an item that the items table does not have is an
                 error, or dropped and counted in `report`.
-            model: the recommender's settings; by default two towers with a ranker on them,
-                `DeepRankerConfig()`.
+            model: the recommender's settings; None chooses kind and sizes by the data, see
+                `choices`. For all but little data that is two towers with a ranker on them.
             ranker: settings of what re-orders the best items of the model, which is then one of two
                 towers or a sequence; None shows those of a model that is given in its own order.
             explainer: the explainer's settings; by default the closed form where the score is a
-                sum over events, and `NetworkConfig()` for any other recommender.
+                sum over events, and `NetworkConfig()` for any other recommender of twenty users or
+                more.
+            tune: whether to search better settings of the recommender first, on held-out events;
+                `TuneConfig` says for how long. It needs the extra `tune`.
             training: on which device training runs, what it logs, and where it keeps what a fit
                 that is killed can go on from; see `TrainingConfig`.
             store: where feedback is kept; None keeps it beside the model, once that is saved.
@@ -101,6 +107,7 @@ class SDK(Listening):
         Raises:
             DataError: a table, a column or a row cannot be used; the message says which.
             ArgumentError: an argument outside what the call allows.
+            MissingDependencyError: tune is asked for, and Optuna is not installed.
             TrainingError: training that cannot go on.
             StorageError: a checkpoint that cannot be made or read.
         """
@@ -120,6 +127,7 @@ class SDK(Listening):
             model=model,
             ranker=ranker,
             explainer=explainer,
+            tune=tune,
             training=training,
             store=store,
             progress=progress,
@@ -133,11 +141,16 @@ class SDK(Listening):
         model: RecommenderConfig | None = None,
         ranker: DeepRankerConfig | None = None,
         explainer: ExplainerConfig | None = None,
+        tune: TuneConfig | bool = False,
         training: TrainingConfig | None = None,
         store: Store | None = None,
         progress: bool = True,
     ) -> Self:
         """Do what `fit` does from a data set that is read already, such as a part of a split."""
+        choices: list[Choice] = []
+        if tune:
+            model, choices = tuned(dataset, model, ranker, tune, training, progress=progress)
+            ranker = None  # it is a part of the model
         return cls(
             fit_all(
                 dataset,
@@ -146,6 +159,7 @@ class SDK(Listening):
                 explainer=explainer,
                 training=training,
                 progress=progress,
+                choices=choices,
             ),
             store=store,
         )
@@ -341,6 +355,21 @@ class SDK(Listening):
         other = type(self)(without_forgotten(new, old.dataset, self._dataset, store))
         other._feedback, other._saved_in = self._feedback, self._saved_in
         return other
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What `fit` has chosen by the data where nothing was said, and why.
+
+        The logger "whyrec" is told the same; giving `model`, `ranker` or `explainer` overrules it.
+
+        >>> import pyarrow as pa, whyrec
+        >>> sdk = whyrec.SDK.fit(pa.table({"user_id": ["a", "b"], "item_id": ["x", "y"]}))
+        >>> for each in sdk.choices:
+        ...     print(each)
+        model: popularity, since no user has events of two items, and nothing else is known of users
+        explainer: closed form, since the score is a sum over events
+        """
+        return self._fitted.choices
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save everything as a directory, in place of what was saved there before.

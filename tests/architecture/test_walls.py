@@ -38,6 +38,7 @@ what takes them needs no model class.
 
 ABOVE = [
     "home",
+    "choosing",
     "saved",
     "fitting",
     "renewing",
@@ -45,6 +46,7 @@ ABOVE = [
     "askers",
     "ranking_steps",
     "pipeline",
+    "tuning",
     "answering",
     "listening",
     "sdk",

@@ -91,7 +91,7 @@ def test_event_contributions_sum_to_the_score_and_repeated_events_share_theirs(
 def test_a_catalog_too_large_for_its_weights_is_refused(
     shop: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linear, "_MOST_ITEMS", shop.n_items - 1)
+    monkeypatch.setattr(linear, "MOST_ITEMS", shop.n_items - 1)
     with pytest.raises(ArgumentError, match=r"25 items are too many .*TwoTowerConfig"):
         EASEConfig().fit(shop)
 

@@ -16,6 +16,7 @@ from whyrec import (
     SDK,
     ArgumentError,
     Categorical,
+    Choice,
     ClosedFormConfig,
     DataError,
     DeepRankerConfig,
@@ -50,6 +51,7 @@ from whyrec import (
     TrainingConfig,
     TrainingError,
     TrainingStep,
+    TuneConfig,
     TwoTowerConfig,
     UnknownIdError,
     UnknownItemError,
@@ -92,9 +94,16 @@ def fitted() -> SDK:
         model=MODELS[0],
         ranker=DeepRankerConfig(),
         explainer=EXPLAINERS[0],
+        tune=TuneConfig(seconds=60.0, max_trials=3, seed=1),
         training=TrainingConfig(log=log),
         progress=False,
     )
+
+
+def why(sdk: SDK) -> list[str]:
+    """Tell what was chosen by the data."""
+    choices: tuple[Choice, ...] = sdk.choices
+    return [f"{each.what} {each.chosen} {each.why}" for each in choices]
 
 
 class Tower:

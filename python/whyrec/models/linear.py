@@ -20,7 +20,7 @@ from whyrec.models.loop import Run
 from whyrec.models.recommender import Before
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
-_MOST_ITEMS = 30_000
+MOST_ITEMS = 30_000
 """Beyond it the weights, float32 [n_items, n_items], would pass 3.6 GB."""
 
 _WINDOWS = (10, 30)
@@ -47,10 +47,10 @@ class EASEConfig:
         Raises:
             ArgumentError: the catalog is too large for a dense item-to-item matrix.
         """
-        if dataset.n_items > _MOST_ITEMS:
+        if dataset.n_items > MOST_ITEMS:
             raise ArgumentError(
                 f"EASE keeps n_items² weights; {dataset.n_items} items are too many "
-                f"(the most are {_MOST_ITEMS}). Use TwoTowerConfig() instead"
+                f"(the most are {MOST_ITEMS}). Use TwoTowerConfig() instead"
             )
         matrix = interaction_matrix(dataset.interactions, dataset.n_items)
         return EASE(_ease_weights(matrix, self.l2), dataset.item_features)

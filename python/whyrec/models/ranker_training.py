@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the config trains, so it imports this module
     from whyrec.models.ranker_config import DeepRankerConfig
 
 _AT = 10
-_FEWEST, _MOST = 20, 1_000
+FEWEST_USERS, _MOST = 20, 1_000
 """Users to choose the number of steps by; with fewer the order of the retrieval is kept."""
 
 _MOST_LISTS = 2_000
@@ -124,7 +124,7 @@ class _Training:
         """
         part, n_weights = self._fitted.part, self._config.n_weights
         lists = self._whole_lists(users[:_MOST_LISTS])
-        if not n_weights or (lists.ideal > 0).sum() < _FEWEST:
+        if not n_weights or (lists.ideal > 0).sum() < FEWEST_USERS:
             return self._wide
         validation = Validation(part, self._fitted.held_out, self._config.seed)
         model = WideModel.chosen(part, validation)
@@ -179,7 +179,7 @@ class _Training:
             return
         held_out = self._whole_lists(validating)
         before = self._ndcg(held_out)
-        if len(before) < _FEWEST:
+        if len(before) < FEWEST_USERS:
             return
         self._take_up()
         learner = replace(learner, look=lambda: Look(float(self._ndcg(held_out).mean())))
