@@ -19,13 +19,14 @@ from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.features import sum_features
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts, attribute_vectors
+from whyrec.models.history_weights import HistoryWeights
 from whyrec.models.loop import Run
 from whyrec.models.padding import padded, places
 from whyrec.models.ranker_network import RankerNetwork
 from whyrec.models.ranker_training import train
 from whyrec.models.recommender import DotProductRecommender, RecommenderConfig, RetrievalConfig
 from whyrec.models.two_tower import TwoTowerConfig
-from whyrec.models.wide import HistoryWeights, WideWeights
+from whyrec.models.wide import WideWeights
 from whyrec.settings import check_numbers
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
