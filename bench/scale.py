@@ -67,8 +67,9 @@ def shop(n_events: int, n_items: int) -> Dataset:
     within = random.choice(per_aisle, size=len(users), p=chances / chances.sum())
     times = 1_600_000_000 + random.integers(10**8, size=len(users))
     items = of_event * per_aisle + within
-    table = pa.table({"user_id": users, "item_id": items, "timestamp": times})
-    catalog = pa.table({"item_id": np.arange(max(n_items, N_AISLES * per_aisle))})
+    columns = {"user_id": users, "item_id": items, "timestamp": times}
+    table = pa.table({name: pa.array(each) for name, each in columns.items()})
+    catalog = pa.table({"item_id": pa.array(np.arange(max(n_items, N_AISLES * per_aisle)))})
     return Dataset.from_tables(table, catalog)
 
 

@@ -97,5 +97,5 @@ def test_new_items_are_scored_to_the_same_bits_after_save_and_load(
 def test_somebody_without_history_is_answered_by_attributes(sdk: SDK) -> None:
     for group in GROUPS:
         answer = sdk.recommend(f"new{group}", 5)
-        groups = [each.item_id.split(".")[0] for each in answer]
+        groups = [str(each.item_id).split(".")[0] for each in answer]
         assert groups.count(f"i{group}") >= 4

@@ -21,7 +21,7 @@ from whyrec.models import (
     TrainingStep,
     TwoTowerConfig,
 )
-from whyrec.models.deep_ranker import composed
+from whyrec.models.ranker_config import composed
 from whyrec.models.validation import hold_out, hold_out_last
 from whyrec.pipeline import Pipeline
 from whyrec.settings import check_numbers

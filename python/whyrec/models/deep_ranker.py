@@ -17,12 +17,13 @@ from whyrec.models.coalition_blocks import evaluate_coalitions
 from whyrec.models.features import sum_features
 from whyrec.models.game import check_coalitions
 from whyrec.models.history_inputs import attribute_parts, attribute_vectors
+from whyrec.models.history_weights import HistoryWeights
 from whyrec.models.padding import padded, places
 from whyrec.models.ranker_network import RankerNetwork
 from whyrec.models.recommender import (
     DotProductRecommender,
 )
-from whyrec.models.wide import HistoryWeights, WideWeights
+from whyrec.models.wide import WideWeights
 from whyrec.types import Float32Array, Float64Array, Int32Array, Int64Array
 
 RETRIEVAL, WIDE = "retrieval.", "wide."
