@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import logging
 import os
 import pickle
 import subprocess
@@ -199,7 +200,7 @@ def test_an_sdk_is_saved_not_pickled(linear: SDK, copied: Callable[[SDK], object
 def test_nothing_is_logged_or_printed_unasked(
     shop: Dataset, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with caplog.at_level(0):
+    with caplog.at_level(logging.WARNING):  # below, the choices of a fit are told
         sdk = SDK.fit_dataset(shop, model=EASEConfig(), progress=False)
         sdk.recommend_with_reasons(["u3", "u7"])
         sdk.importance(["u3"])

@@ -61,7 +61,7 @@ def test_the_best_of_the_retrieval_are_ranked_by_the_ranker(
         assert ids(answer) == [shop.items[item] for item, _ in found]
         assert [each.score for each in answer] == [score for _, score in found]
         differs += ids(answer) != [shop.items[item] for item in items[:k]]
-    assert differs > 10
+    assert differs > 3
 
 
 def test_several_users_get_the_same_bits_as_one_by_one(sdk: SDK) -> None:

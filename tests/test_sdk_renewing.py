@@ -200,7 +200,8 @@ def test_a_refit_without_steps_keeps_what_was_learned() -> None:
     take_up(towers, fit.dataset, Before(fit.dataset, arrays), config.seed)
     assert np.array_equal(towers.gate_of_vector.detach(), arrays["gate_of_vector"])
     learned = towers.events.identity.abs().max()
-    assert 0 < learned <= 30 * config.vector_learning_rate * 3
+    # AdamW moves a weight by 3.2 rates a step at most; the rest is how factors are rounded.
+    assert 0 < learned <= 30 * config.vector_learning_rate * 4
 
 
 def test_an_event_that_is_undone_after_an_update_counts_no_more(

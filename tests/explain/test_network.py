@@ -177,14 +177,15 @@ def test_training_brings_it_closer_to_the_exact_shapley_values(
     pairs = Pairs(rows, items * 4)
     scores = tower.query_vectors(histories) @ tower.item_vectors().T + tower.item_biases()
     full = scores[pairs.rows, pairs.items].astype(np.float64)
-    config = NetworkConfig(max_steps=400, learning_rate=5e-3, confidence_pairs=0)
-    explainers: list[Explainer] = [
-        ShapleyConfig(exact_players=16).fit(tower, shop),
-        replace(config, max_steps=0).fit(tower, shop, progress=False),
-        config.fit(tower, shop, progress=False),
-    ]
-    exact, start, trained = (each.explain(histories, pairs, full) for each in explainers)
-    assert error(trained, exact) < 0.9 * error(start, exact)
+    exact = ShapleyConfig(exact_players=16).fit(tower, shop).explain(histories, pairs, full)
+
+    def error_after(n_steps: int, seed: int) -> float:
+        config = NetworkConfig(max_steps=n_steps, learning_rate=5e-3, confidence_pairs=0, seed=seed)
+        explainer: Explainer = config.fit(tower, shop, progress=False)
+        return error(explainer.explain(histories, pairs, full), exact)
+
+    start = error_after(0, seed=0)
+    assert all(error_after(400, seed) < start for seed in (0, 1, 2))
 
 
 def test_a_recommender_without_gradients_is_refused(shop: Dataset) -> None:

@@ -80,7 +80,7 @@ def test_more_points_come_closer_to_the_integral_and_leave_less_of_a_gap(
         return explainer.explain(histories, pairs, full).contributions
 
     integral = explain(64)
-    errors = [np.abs(explain(n_points) - integral).max() for n_points in (1, 3, 8, 24)]
+    errors = [np.abs(explain(n_points) - integral).max() for n_points in (1, 2, 4, 8)]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.05 * errors[0]
 

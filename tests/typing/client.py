@@ -33,6 +33,8 @@ from whyrec import (
     NetworkConfig,
     Numeric,
     PopularityConfig,
+    RatedReasons,
+    RateLimitError,
     Reason,
     ReasonKind,
     Recommendation,
@@ -162,7 +164,14 @@ def listened(sdk: SDK, answer: Recommendations, wording: Wording = ENGLISH) -> l
     sdk.undo(control)
     sdk.hide("u1", "i2")
     sdk.rate("u1", reason.reason_id, "helped")
-    sdk.record([Event("u1", "i3", request_id=answer.request_id)])
+    try:
+        sdk.record([Event("u1", "i3", request_id=answer.request_id)])
+    except RateLimitError as error:
+        return [f"not before {error.ends}"]
+    sdk.choose_reasons(RatedReasons())
+    assert sdk.audit().to_dict()
+    newer: SDK = sdk.update().refit(wrong_weight=0.5, progress=False)
+    assert newer.choices
     kept: list[object] = [sdk.controls("u1"), sdk.history("u1"), sdk.export("u1")]
     assert kept
     assert sdk.forget("u1").needs_refit
